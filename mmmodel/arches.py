@@ -1,0 +1,139 @@
+"""What an architecture changes: its mmu_gather, its TLB, its page tables. Facts about all of them: data/arches.csv.
+
+Up to v4.9 (in truth up to v5.1) arm, ia64, s390, sh and um have an mmu_gather of their own; from v5.2 all use the
+generic one, and s390 still frees every page at once.
+"""
+
+from __future__ import annotations
+
+from .data import rows
+from .mm_types import Mm, MmuGather, Page, PageTable
+from .versions import V4_5, VERSIONS
+
+
+class Arm(V4_5):
+    """arch/arm/include/asm/tlb.h: one page of pointers; freed together after the flush."""
+
+    def boot_gather(self, page_size: int, word: int) -> None:
+        """A single batch."""
+        self.mmu_gather_bundle, self.max_gather_batch_count = page_size // word, 0
+
+
+class Ia64(Arm):
+    """arch/ia64/include/asm/tlb.h: gathers and flushes like arm, but frees one by one: the singular function."""
+
+    def tlb_flush_mmu_free(self, tlb: MmuGather) -> None:
+        """ia64_tlb_flush_mmu_free."""
+        batches, tlb.batches = tlb.batches, ((),)
+        for batch in batches:
+            for page in batch:
+                self.free_page_and_swap_cache(page)
+
+
+class Immediate(V4_5):
+    """No page array: every page is freed where it is zapped, through the singular function."""
+
+    def _tlb_remove_page(self, tlb: MmuGather, page: Page) -> int:
+        """Free it now; never ask for a flush."""
+        self.free_page_and_swap_cache(page)
+        return 1
+
+
+class Sh(Immediate):
+    """arch/sh/include/asm/tlb.h: freed before the flush."""
+
+
+class Um(Immediate):
+    """arch/um/include/asm/tlb.h: notes that a flush is needed, then frees."""
+
+
+class S390(Immediate):
+    """arch/s390/include/asm/tlb.h, pgtable.c, pgalloc.c: freed at once, and safely so.
+
+    Clearing the entry flushes it from all TLBs when the mm is attached to another CPU; otherwise no user code can use
+    a stale translation before __tlb_flush_mm_lazy.
+    """
+
+    pmd_table_order = 2
+
+    def tlb_remove_page(self, tlb: MmuGather, page: Page) -> None:
+        """The call of the report: free_page_and_swap_cache, never release_pages."""
+        self.free_page_and_swap_cache(page)
+
+    def tlb_flush_mmu_tlbonly(self, tlb: MmuGather) -> None:
+        """__tlb_flush_mm_lazy: only if somebody left a flush to do."""
+        if tlb.mm.flush_mm:
+            self._tlb_flush_mm(tlb.mm)
+
+    def _tlb_flush_mm(self, mm: Mm) -> None:
+        """__tlb_flush_mm."""
+        self.tlb_invalidate(mm)
+        mm.flush_mm = False
+
+    def pmdp_huge_get_and_clear_full(self, mm: Mm, index: int, full: bool) -> None:
+        """pmdp_flush_lazy: IDTE when another CPU has the mm attached, else leave the flush for later."""
+        if full:
+            super().pmdp_huge_get_and_clear_full(mm, index, full)
+        elif mm.attached - {self.cpu.id}:
+            self.pmdp_huge_clear_flush(mm, index)
+        else:
+            self.atomic_set(mm.pmd[index], None)
+            mm.flush_mm = True
+
+    def switch_mm(self, mm: Mm) -> None:
+        """Attach first, then do a flush that was left over (finish_arch_post_lock_switch)."""
+        if self.cpu.active_mm is not mm:
+            super().switch_mm(mm)
+            if mm.flush_mm:
+                self._tlb_flush_mm(mm)
+
+    # -- page tables are halves of a page, and the page's mapcount says which halves are in use
+
+    def pte_alloc_one(self, mm: Mm) -> PageTable | None:
+        """page_table_alloc: the other half of a page this mm has, or a new page."""
+        for page in mm.pgtable_list[:1]:
+            bit = page.mapcount.value & 1
+            self.atomic_xor(1 << bit, page)
+            self.relist(mm, page)
+            return PageTable(page, bit)
+        table = self.alloc_table_page("page table")
+        if table is None:
+            return None
+        self.atomic_set(table.mapcount, 1)
+        mm.pgtable_list = (table, *mm.pgtable_list)
+        return PageTable(table, 0)
+
+    def atomic_xor(self, bits: int, page: Page) -> None:
+        """atomic_xor_bits on the page's mapcount."""
+        self.atomic_set(page.mapcount, page.mapcount.value ^ bits)
+
+    def relist(self, mm: Mm, page: Page) -> None:
+        """Keep a page on the mm's list exactly while one half is free."""
+        mm.pgtable_list = tuple(p for p in mm.pgtable_list if p is not page)
+        if page.mapcount.value & 3 in (1, 2):
+            mm.pgtable_list = (page, *mm.pgtable_list)
+
+    def pte_free(self, mm: Mm, table: PageTable) -> None:
+        """page_table_free: the page goes when neither half is in use."""
+        assert table.bit is not None
+        self.atomic_xor(1 << table.bit, table.page)
+        self.relist(mm, table.page)
+        if table.page.mapcount.value == 0:
+            self.atomic_set(table.page.mapcount, -1)
+            self._free_pages(table.page, 0)
+
+    def pte_free_tlb(self, tlb: MmuGather, table: PageTable) -> None:
+        """page_table_free_rcu, its callback run at once: never through the page gather."""
+        tlb.mm.flush_mm = True
+        self.pte_free(tlb.mm, table)
+
+
+OWN_GATHER: dict[str, type[V4_5]] = {"arm": Arm, "ia64": Ia64, "s390": S390, "sh": Sh, "um": Um}
+ARCHES: dict[str, dict[str, str]] = {row["arch"]: row for row in rows("arches") if row["version"] == "v4.6.2"}
+
+
+def arch_class(arch: str, version: str) -> type[V4_5] | None:
+    """The class that stands for an architecture's own gather and TLB code; None for a generic one."""
+    if arch == "s390" or list(VERSIONS).index(version) < list(VERSIONS).index("v5.2"):
+        return OWN_GATHER.get(arch)
+    return None

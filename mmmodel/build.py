@@ -1,0 +1,149 @@
+"""A build: what a reader toggles. And the kernel it boots: version, arch, configuration and patches in one class."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+from .arches import ARCHES, arch_class
+from .patches import PATCHES, Patch
+from .swap_state import NoSwap
+from .versions import V4_5, VERSIONS
+
+
+class BuildError(ValueError):
+    """A toggle that does not exist; the message names those that do."""
+
+
+def choose(what: str, value: object, allowed: Iterable[str]) -> str:
+    """`value` if it is one of `allowed`.
+
+    Raises BuildError, one line, naming the allowed values.
+    """
+    names = list(allowed)
+    if isinstance(value, str) and value in names:
+        return value
+    near = difflib.get_close_matches(str(value), names, 1)
+    hint = f" (did you mean {near[0]}?)" if near else ""
+    raise BuildError(f"unknown {what} {value!r}{hint}; allowed: {', '.join(names)}")
+
+
+def _patch(patch: str | type[Patch]) -> type[Patch]:
+    """A patch by name, or a Patch class after a look at what it overrides."""
+    if not isinstance(patch, type):
+        return PATCHES[choose("patch", patch, PATCHES)]
+    if not issubclass(patch, Patch):
+        raise BuildError(f"{patch.__name__} is not a patch: derive it from mm.Patch")
+    known = sorted({n for v in VERSIONS.values() for n in dir(v) if callable(getattr(v, n)) and n[:2] != "__"})
+    for name in patch.functions():
+        choose(f"kernel function overridden by {patch.__name__}:", name, known)
+    return patch
+
+
+@dataclass(frozen=True)
+class Build:
+    """One kernel to investigate.
+
+    version: v4.5 ... v5.14. arch: a name of data/arches.csv. swap, debug_vm: CONFIG_SWAP, CONFIG_DEBUG_VM. thp: by
+    default what the arch supports; setting it on one that does not is allowed and `hypothetical`. patches: names or
+    Patch classes, applied in order (a later one lies over an earlier one of the same level).
+
+    Raises BuildError for a value that does not exist, naming those that do.
+    """
+
+    version: str = "v4.6"
+    arch: str = "s390"
+    swap: bool = True
+    thp: bool | None = None
+    debug_vm: bool = False
+    patches: tuple[str | type[Patch], ...] = ()
+
+    def __post_init__(self) -> None:
+        choose("version", self.version, VERSIONS)
+        choose("arch", self.arch, ARCHES)
+        for name in ("swap", "thp", "debug_vm"):
+            value = getattr(self, name)
+            if not isinstance(value, bool) and not (name == "thp" and value is None):
+                raise BuildError(f"{name} must be True or False, not {value!r}")
+        if isinstance(self.patches, str | type):
+            raise BuildError(f"patches must be a list of patches, not {self.patches!r}")
+        patches = [_patch(patch) for patch in self.patches]
+        if len(set(patches)) < len(patches):
+            raise BuildError(f"a patch is given twice: {', '.join(p.name or p.__name__ for p in patches)}")
+        object.__setattr__(self, "patches", tuple(p.name if PATCHES.get(p.name) is p else p for p in patches))
+        if self.thp is None:
+            object.__setattr__(self, "thp", ARCHES[self.arch]["thp"] == "y")
+
+    @property
+    def hypothetical(self) -> bool:
+        """Does the build have THP on an arch that does not support it?"""
+        return bool(self.thp) and ARCHES[self.arch]["thp"] != "y"
+
+    @property
+    def patch_classes(self) -> tuple[type[Patch], ...]:
+        """The patches as classes."""
+        return tuple(PATCHES[p] if isinstance(p, str) else p for p in self.patches)
+
+    @property
+    def kernel_class(self) -> type[V4_5]:
+        """The composed class: arch patches, arch, header patches, SWAP=n macros, mm patches, version."""
+        applied = tuple(p for p in self.patch_classes if not self._outside(p))
+        return compose(self.version, self.arch, self.swap, applied)
+
+    def _outside(self, patch: type[Patch]) -> str:
+        """Why a patch is not applied at all; empty when it is."""
+        order = list(VERSIONS)
+        if not order.index(patch.since) <= order.index(self.version) <= order.index(patch.until):
+            return patch.outside or f"only for {patch.since} to {patch.until}"
+        if patch.level() == 2 and patch.file.split("/")[1] != self.arch:
+            return f"{patch.file} is not compiled for {self.arch}"
+        return ""
+
+    @property
+    def without_effect(self) -> dict[str, str]:
+        """Patches that change nothing in this build, and why: not applicable, or overruled by a higher level."""
+        reasons = {}
+        for patch in self.patch_classes:
+            above = self.kernel_class.__mro__
+            over = [c for c in above[: above.index(patch)] if not issubclass(c, Patch)] if patch in above else []
+            shadows = [c for c in over if set(patch.functions()) & set(vars(c))]
+            if reason := self._outside(patch):
+                reasons[patch.name or patch.__name__] = reason
+            elif shadows and NoSwap in shadows:
+                reasons[patch.name or patch.__name__] = f"{patch.file} is not compiled: {NoSwap.file} has a macro"
+            elif shadows:
+                reasons[patch.name or patch.__name__] = f"{self.arch} has its own {', '.join(patch.functions())}"
+        return reasons
+
+    def boot(self, cpus: int = 1, memory_mib: int = 256) -> Any:
+        """Boot it: a kernel with `cpus` CPUs and one process, the huge zero page not yet allocated."""
+        facts = ARCHES[self.arch]
+        kernel: Any = self.kernel_class(cpus)
+        kernel.build, kernel.thp, kernel.debug_vm = self, self.thp, self.debug_vm
+        kernel.hpage_order, kernel.page_tables = int(facts["huge_page_order"]), facts["page_tables"]
+        kernel.boot_gather(int(facts["page_kib"]) * 1024, int(facts["word_bits"]) // 8)
+        kernel.boot_zone(memory_mib * 256 >> kernel.hpage_order)
+        kernel.boot_huge_memory()
+        kernel.boot_mm()
+        return kernel
+
+    def __repr__(self) -> str:
+        """Code that makes this build, for a mail."""
+        parts = [f"version={self.version!r}", f"arch={self.arch!r}"]
+        parts += ["swap=False"] * (not self.swap) + ["debug_vm=True"] * self.debug_vm
+        parts += [f"thp={self.thp}"] * (self.thp != (ARCHES[self.arch]["thp"] == "y"))
+        if self.patches:
+            parts.append(f"patches=[{', '.join(p.__name__ if isinstance(p, type) else repr(p) for p in self.patches)}]")
+        return f"mm.Build({', '.join(parts)})"
+
+
+@lru_cache(maxsize=None)
+def compose(version: str, arch: str, swap: bool, patches: tuple[type[Patch], ...]) -> type[V4_5]:
+    """One class out of all layers, the highest first."""
+    levels = [[p for p in reversed(patches) if p.level() == level] for level in range(3)]
+    own = arch_class(arch, version)
+    bases = [*levels[2], *([own] if own else []), *levels[1], *([] if swap else [NoSwap]), *levels[0], VERSIONS[version]]
+    return type("Kernel", tuple(bases), {})

@@ -1,0 +1,62 @@
+"""Facts and measurements: data/*.csv, one row per fact, with its source and how it is known.
+
+Nothing else in the package knows a file path.
+"""
+
+from __future__ import annotations
+
+import csv
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+PACKAGE = Path(__file__).parent
+
+
+def _folder(name: str) -> Path:
+    """A folder of the checkout, or of the installed package."""
+    installed = PACKAGE / f"_{name}"
+    return installed if installed.is_dir() else PACKAGE.parent / name
+
+
+def notebooks_dir() -> Path:
+    """Where the notebooks are."""
+    return _folder("notebooks")
+
+
+def tables() -> list[str]:
+    """Names of the tables."""
+    return sorted(path.stem for path in _folder("data").glob("*.csv"))
+
+
+def _path(name: str) -> Path:
+    """The file of a table.
+
+    Raises ValueError for an unknown one, naming those there are.
+    """
+    if name not in tables():
+        raise ValueError(f"unknown table {name!r}; the tables are: {', '.join(tables())}")
+    return _folder("data") / f"{name}.csv"
+
+
+@cache
+def rows(name: str) -> list[dict[str, str]]:
+    """A table as dictionaries of text, without pandas.
+
+    Raises ValueError for an unknown table.
+    """
+    with _path(name).open(newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def frame(name: str) -> pd.DataFrame:
+    """A table as a DataFrame; counts that do not exist are missing values.
+
+    Raises ValueError for an unknown table.
+    """
+    import pandas as pd
+
+    return pd.read_csv(_path(name), keep_default_na=False, na_values=[""])

@@ -1,0 +1,203 @@
+"""The machine under the kernel: memory words, atomic operations, locks, CPUs with TLBs.
+
+Everything two CPUs can both see is reached through the operations below, and each of them is one *step*:
+the only places where another CPU can get in between. The kernel functions above do not know whether they run
+alone (a trace) or against every interleaving (an exploration).
+"""
+
+from __future__ import annotations
+
+import sys
+from collections import Counter
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+
+class KernelBug(Exception):
+    """A BUG_ON or VM_BUG_ON fired: the CPU that ran into it is gone."""
+
+
+class Var:
+    """One word of shared memory. `kind` names the cost counter its atomic operations add to."""
+
+    __slots__ = ("kind", "name", "value")
+
+    def __init__(self, name: str, value: Any = None, kind: str = "") -> None:
+        self.name, self.value, self.kind = name, value, kind
+
+    def __repr__(self) -> str:
+        return f"{self.name}={self.value}"
+
+
+class TlbEntry(NamedTuple):
+    """A translation held by one CPU. `expects` is whose data the mapping was made for."""
+
+    mm: Any
+    index: int
+    page: Any
+    write: bool
+    expects: str
+
+
+class Cpu:
+    """One CPU: its TLB, the mm it runs, its mmu_gather and its lru_add pagevec."""
+
+    __slots__ = ("active_mm", "gather", "id", "lru_add_pvec", "tlb")
+
+    def __init__(self, id: int) -> None:
+        self.id = id
+        self.tlb: tuple[TlbEntry, ...] = ()
+        self.active_mm: Any = None
+        self.gather: Any = None
+        self.lru_add_pvec: tuple[Any, ...] = ()
+
+
+class Machine:
+    """Primitives. `observer(var, function)` is told before each step; `costs` counts what they cost."""
+
+    observer: Callable[[Var, str], None] | None = None
+
+    def __init__(self, cpus: int = 1) -> None:
+        self.cpus = [Cpu(i) for i in range(cpus)]
+        self.cpu = self.cpus[0]
+        self.costs: Counter[str] = Counter()
+        self.violations: list[tuple[str, str]] = []
+        self.dmesg: list[str] = []
+
+    if TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any: ...
+
+    def step(self, var: Var) -> None:
+        """Another CPU may run here, before `var` is accessed."""
+        if self.observer is not None:
+            self.observer(var, sys._getframe(2).f_code.co_name)
+
+    # -- atomic operations: include/asm-generic/atomic.h, cmpxchg.h
+
+    def atomic_read(self, var: Var) -> Any:
+        """Read one word."""
+        self.step(var)
+        return var.value
+
+    READ_ONCE = atomic_read
+
+    def atomic_set(self, var: Var, value: Any) -> None:
+        """Write one word."""
+        self.step(var)
+        var.value = value
+
+    WRITE_ONCE = atomic_set
+
+    def atomic_add(self, i: int, var: Var) -> None:
+        """Add `i`."""
+        self.step(var)
+        self.costs[var.kind] += 1
+        var.value += i
+
+    def atomic_inc(self, var: Var) -> None:
+        """Add one."""
+        self.step(var)
+        self.costs[var.kind] += 1
+        var.value += 1
+
+    def atomic_dec_and_test(self, var: Var) -> bool:
+        """Subtract one; true when that gave zero."""
+        self.step(var)
+        self.costs[var.kind] += 1
+        var.value -= 1
+        return bool(var.value == 0)
+
+    def atomic_inc_not_zero(self, var: Var) -> bool:
+        """Add one unless the word is zero; true when it was added."""
+        self.step(var)
+        self.costs[var.kind] += 1
+        if var.value == 0:
+            return False
+        var.value += 1
+        return True
+
+    def cmpxchg(self, var: Var, old: Any, new: Any) -> Any:
+        """Store `new` if the word holds `old`; return what it held."""
+        self.step(var)
+        self.costs[var.kind] += 1
+        was = var.value
+        if was == old:
+            var.value = new
+        return was
+
+    atomic_cmpxchg = cmpxchg
+
+    def xchg(self, var: Var, new: Any) -> Any:
+        """Store `new`; return what the word held."""
+        self.step(var)
+        self.costs[var.kind] += 1
+        was, var.value = var.value, new
+        return was
+
+    # -- locks
+
+    def spin_lock(self, lock: Var) -> None:
+        """Take a lock; the exploration runs this step only while the lock is free."""
+        self.step(lock)
+        self.costs[f"{lock.kind} {sys._getframe(1).f_code.co_name}"] += 1
+        if lock.value is not None:
+            raise RuntimeError(f"{lock.name} is already held by CPU {lock.value}")
+        lock.value = self.cpu.id
+
+    def spin_unlock(self, lock: Var) -> None:
+        """Release a lock."""
+        self.step(lock)
+        lock.value = None
+
+    def spin_trylock(self, lock: Var) -> bool:
+        """Take a lock if it is free; say whether it was taken."""
+        self.step(lock)
+        if lock.value is not None:
+            return False
+        lock.value = self.cpu.id
+        return True
+
+    # -- the TLBs
+
+    def tlb_fill(self, entry: TlbEntry) -> TlbEntry:
+        """Remember a translation on this CPU."""
+        self.cpu.tlb = (*self.cpu.tlb, entry)
+        return entry
+
+    def tlb_lookup(self, mm: Any, index: int, write: bool = False) -> TlbEntry | None:
+        """The translation this CPU holds for a huge-page slot of `mm`, if it allows the access."""
+        for entry in self.cpu.tlb:
+            if entry.mm is mm and entry.index == index and entry.write >= write:
+                return entry
+        return None
+
+    def tlb_invalidate(self, mm: Any, index: int | None = None, cpus: list[Cpu] | None = None) -> None:
+        """Drop the translations of `mm` (of one slot, if given) on the given CPUs: all of them by default."""
+        self.step(mm.tlb_word)
+        self.costs["tlb_flush"] += 1
+        for cpu in self.cpus if cpus is None else cpus:
+            cpu.tlb = tuple(e for e in cpu.tlb if e.mm is not mm or (index is not None and e.index != index))
+
+    # -- what goes wrong
+
+    def BUG_ON(self, condition: bool, what: str) -> None:
+        """Unconditional assertion of the kernel.
+
+        Raises KernelBug.
+        """
+        if condition:
+            self.dmesg.append(f"kernel BUG: {what}")
+            raise KernelBug(what)
+
+    def VM_BUG_ON_PAGE(self, condition: bool, what: str) -> None:
+        """Assertion compiled only with CONFIG_DEBUG_VM.
+
+        Raises KernelBug.
+        """
+        if self.debug_vm:
+            self.BUG_ON(condition, f"VM_BUG_ON_PAGE({what})")
+
+    def violate(self, invariant: str, what: str) -> None:
+        """Record that `invariant` was broken by the access made just now."""
+        self.violations.append((invariant, what))

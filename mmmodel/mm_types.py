@@ -1,0 +1,106 @@
+"""Data structures: include/linux/mm_types.h, asm-generic/tlb.h. As little of each as the paths need."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any, NamedTuple
+
+from .machine import Var
+
+HUGE_ZERO_PAGE = "huge zero page"
+PAGE_COUNT_ATOMICS = "page_count_atomics"
+
+
+class Page:
+    """struct page: `count` is page_count() (_count in v4.6, _refcount from v4.7), `mapcount` starts at -1.
+
+    `owner` and `content` say whose data the page holds: None is nobody's (free), content 0 is all zeroes.
+    They are the model's own knowledge, which no kernel function may ask for.
+    """
+
+    __slots__ = ("content", "count", "flags", "head", "mapcount", "order", "owner", "pfn")
+
+    def __init__(self, pfn: int) -> None:
+        self.pfn = pfn
+        self.count = Var(f"page[{pfn:#x}].count", 0, PAGE_COUNT_ATOMICS)
+        self.mapcount = Var(f"page[{pfn:#x}].mapcount", -1, "mapcount_atomics")
+        self.flags: frozenset[str] = frozenset()
+        self.order = 0
+        self.head: Page | None = None
+        self.owner: str | None = None
+        self.content: Any = 0
+
+    def __repr__(self) -> str:
+        return f"page {self.pfn:#x}"
+
+
+class Pmd(NamedTuple):
+    """A PMD that maps a huge page, or (table set) points to a page table. `expects`: see TlbEntry."""
+
+    page: Page | None
+    write: bool = False
+    expects: str = ""
+    table: PageTable | None = None
+
+
+class Pte(NamedTuple):
+    """An entry of a page table; page None is the small zero page, which is never counted. `expects`: see TlbEntry."""
+
+    page: Page | None = None
+    expects: str = ""
+
+
+class PageTable:
+    """A page table: its page (and the half of it, on s390) and its entries by offset."""
+
+    __slots__ = ("bit", "page", "ptes")
+
+    def __init__(self, page: Page, bit: int | None = None) -> None:
+        self.page, self.bit = page, bit
+        self.ptes: dict[int, Pte] = {}
+
+
+class Mm:
+    """struct mm_struct. `vmas` are (start, end) in 4K pages; `pmd` has one word per huge-page slot."""
+
+    __slots__ = ("attached", "deposit", "flush_mm", "huge_zero", "name", "nr_ptes", "pgd", "pgtable_list",
+                 "pmd", "pmd_tables", "ptl", "rss", "stack", "tlb_word", "vmas")  # fmt: skip
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.vmas: tuple[tuple[int, int], ...] = ()
+        self.pmd: dict[int, Var] = {}
+        self.pmd_tables: dict[int, Page] = {}
+        self.deposit: dict[int, PageTable] = {}
+        self.pgtable_list: tuple[Page, ...] = ()
+        self.nr_ptes = 0
+        self.rss: Counter[str] = Counter()
+        self.ptl = Var(f"{name}.page_table_lock", None, "page_table_lock")
+        self.huge_zero = Var(f"{name}.MMF_HUGE_ZERO_PAGE", False, "mm_flag_atomics")
+        self.tlb_word = Var(f"{name}.tlb")
+        self.attached: frozenset[int] = frozenset()
+        self.flush_mm = False
+        self.pgd: Page | None = None
+        self.stack: Page | None = None
+
+    def __repr__(self) -> str:
+        return self.name
+
+    def maps(self, start: int, end: int) -> bool:
+        """Is the whole range inside one VMA?"""
+        return any(s <= start and end <= e for s, e in self.vmas)
+
+    def huge_mappings(self) -> list[Pmd]:
+        """The present PMDs that map a huge page."""
+        return [v.value for v in self.pmd.values() if v.value is not None and v.value.page is not None]
+
+
+class MmuGather:
+    """struct mmu_gather: the pages zapped but not yet freed, in batches of at most `batch_sizes`."""
+
+    __slots__ = ("batches", "fullmm", "mm", "range")
+
+    def __init__(self, mm: Mm, fullmm: bool) -> None:
+        self.mm, self.fullmm = mm, fullmm
+        self.batches: tuple[tuple[Page, ...], ...] = ((),)
+        self.range = False

@@ -1,0 +1,180 @@
+"""mm/page_alloc.c: a buddy allocator with two kinds of pageblocks, and the checks at free and at reuse."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .machine import Machine, Var
+from .mm_types import Page
+
+UNMOVABLE, MOVABLE = 0, 1
+CHECK_AT_FREE = frozenset({"lru", "active", "slab", "swapcache", "reserved", "locked"})
+
+
+class PageAlloc(Machine):
+    """The zone: free blocks by pageblock kind and order; one pageblock is one huge page."""
+
+    hpage_order = 9
+    boot_slack = 5
+    """One in so many 4K pages of the kernel's own pageblock is free at boot. Unknown on a real machine, and calibrated:
+    once these are used up, page tables, slabs and kernel stacks come from a freed huge zero page."""
+
+    def boot_zone(self, blocks: int) -> None:
+        """Hand `blocks` free huge-page blocks to the allocator, after the one the kernel itself lives in."""
+        self.hpage_nr = 1 << self.hpage_order
+        self.mem_map: dict[int, Page] = {}
+        self.zone_lock = Var("zone.lock")
+        self.lru_lock = Var("zone.lru_lock", None, "lru_lock")
+        self.pageblock = dict.fromkeys(range(blocks + 1), MOVABLE)
+        self.pageblock[0] = UNMOVABLE
+        order = range(self.hpage_order + 1)
+        self.free_area: list[list[tuple[int, ...]]] = [[() for _ in order] for _ in (UNMOVABLE, MOVABLE)]
+        self.free_area[MOVABLE][-1] = tuple(range(self.hpage_nr, (blocks + 1) * self.hpage_nr, self.hpage_nr))
+        pfn = self.hpage_nr // 2
+        for o in reversed(order):
+            if self.hpage_nr // self.boot_slack >> o & 1:
+                self.free_area[UNMOVABLE][o] = (pfn,)
+                pfn += 1 << o
+
+    def page(self, pfn: int) -> Page:
+        """The struct page of a page frame number (pfn_to_page)."""
+        page = self.mem_map.get(pfn)
+        if page is None:
+            page = self.mem_map[pfn] = Page(pfn)
+        return page
+
+    def free_pages(self) -> int:
+        """4K pages free in the zone."""
+        return sum(len(pfns) << o for kind in self.free_area for o, pfns in enumerate(kind))
+
+    # -- allocation
+
+    def alloc_pages(self, order: int, owner: str, *, movable: bool = False, compound: bool = False) -> Page | None:
+        """A block of 2^order pages, zeroed, with one reference on its head; None when memory is exhausted.
+
+        Kernel: alloc_pages -> get_page_from_freelist -> buffered_rmqueue, prep_new_page. The zone lock makes it one
+        step. A block whose pages fail check_new_page is reported, dropped for ever, and the next one taken.
+        """
+        self.step(self.zone_lock)
+        while (pfn := self._rmqueue(order, MOVABLE if movable else UNMOVABLE)) is not None:
+            page = self.page(pfn)
+            if not self.check_new_pages(page, order):
+                return self.prep_new_page(page, order, owner, compound)
+        return None
+
+    def _rmqueue(self, order: int, kind: int) -> int | None:
+        """Smallest block that fits, most recently freed first; else the largest of the other kind (a steal)."""
+        area = self.free_area[kind]
+        for o in range(order, self.hpage_order + 1):
+            if area[o]:
+                break
+        else:
+            kind = 1 - kind
+            area = self.free_area[kind]
+            o = next((o for o in range(self.hpage_order, order - 1, -1) if area[o]), -1)
+            if o < 0:
+                return None
+            if o == self.hpage_order:
+                kind = 1 - kind
+                self.pageblock[area[o][0] >> o] = kind
+        pfn, area[o] = area[o][0], area[o][1:]
+        while o > order:
+            o -= 1
+            self.free_area[kind][o] = (pfn + (1 << o), *self.free_area[kind][o])
+        return pfn
+
+    def check_new_pages(self, page: Page, order: int) -> bool:
+        """True (and a report) when a free page was tampered with while it was free: check_new_page."""
+        for pfn in range(page.pfn, page.pfn + (1 << order)):
+            p = self.mem_map.get(pfn)
+            if p is not None and (p.count.value != 0 or p.mapcount.value != -1):
+                self.bad_page(p, "nonzero _count" if p.count.value else "nonzero mapcount")
+                return True
+        return False
+
+    def prep_new_page(self, page: Page, order: int, owner: str, compound: bool) -> Page:
+        """set_page_refcounted, clear it, prep_compound_page."""
+        page.count.value = 1
+        page.order, page.owner, page.content = order, owner, 0
+        page.flags, page.head = frozenset({"head"} if compound else ()), None
+        return page
+
+    def compound_head(self, page: Page) -> Page:
+        """The head of a compound page; any other page is its own."""
+        if "head" in page.flags:
+            return page
+        head = self.mem_map.get(page.pfn & ~(self.hpage_nr - 1))
+        return head if head is not None and "head" in head.flags and page.pfn < head.pfn + (1 << head.order) else page
+
+    # -- free
+
+    def _free_pages(self, page: Page, order: int) -> None:
+        """__free_pages: drop the allocator's reference; free the block if it was the last."""
+        if self.put_page_testzero(page):
+            self._free_pages_ok(page, order)
+
+    def _free_pages_ok(self, page: Page, order: int) -> None:
+        """__free_pages_ok, and free_hot_cold_page for order 0 (no per-CPU lists here): check, then the buddy lists."""
+        self.step(self.zone_lock)
+        if self.free_pages_prepare(page):
+            self.free_one_page(page, order)
+
+    def free_pages_prepare(self, page: Page) -> bool:
+        """The checks at free: a block that fails is reported and never given out again (set aside)."""
+        if page.mapcount.value != -1:
+            self.bad_page(page, "nonzero mapcount")
+        elif page.count.value != 0:
+            self.bad_page(page, "nonzero _count")
+        elif flags := page.flags & CHECK_AT_FREE:
+            self.bad_page(page, f"PAGE_FLAGS_CHECK_AT_FREE flag(s) set: {', '.join(sorted(flags))}")
+        else:
+            return True
+        return False
+
+    def free_one_page(self, page: Page, order: int) -> None:
+        """Merge with free buddies inside the pageblock; put the result first in its list (__free_one_page)."""
+        page.owner, page.flags = None, frozenset()
+        pfn, area = page.pfn, self.free_area[self.pageblock[page.pfn >> self.hpage_order]]
+        for freed in range(pfn + 1, pfn + (1 << order)):
+            if freed in self.mem_map:
+                self.mem_map[freed].owner = None
+        while order < self.hpage_order and (buddy := pfn ^ (1 << order)) in area[order]:
+            area[order] = tuple(p for p in area[order] if p != buddy)
+            pfn, order = pfn & buddy, order + 1
+        area[order] = (pfn, *area[order])
+
+    def bad_page(self, page: Page, reason: str) -> None:
+        """Report and repair what it can (page_mapcount_reset); the caller drops the page."""
+        self.dmesg.append(f"BUG: Bad page state: {reason} ({page}, count {page.count.value})")
+        page.mapcount.value = -1
+        page.owner = "set aside as bad page"
+        page.flags = frozenset()
+
+    # -- include/linux/page_ref.h, mm.h
+
+    def page_count(self, page: Page) -> int:
+        """Reference count of the head."""
+        return int(self.compound_head(page).count.value)
+
+    def put_page_testzero(self, page: Page) -> bool:
+        """Drop one reference; true when it was the last. With DEBUG_VM a count of zero is a BUG."""
+        self.VM_BUG_ON_PAGE(page.count.value == 0, "page_ref_count(page) == 0")
+        return self.atomic_dec_and_test(page.count)
+
+    def get_page(self, page: Page) -> None:
+        """Take one reference on the head; with DEBUG_VM it must have one already."""
+        page = self.compound_head(page)
+        self.VM_BUG_ON_PAGE(page.count.value <= 0, "page_ref_count(page) <= 0")
+        self.atomic_inc(page.count)
+
+    def get_page_unless_zero(self, page: Page) -> bool:
+        """Take one reference unless there is none left; true when it was taken."""
+        return self.atomic_inc_not_zero(page.count)
+
+    def page_freeze_refs(self, page: Page, count: int) -> bool:
+        """Take the count from exactly `count` to zero; true when that worked."""
+        return bool(self.atomic_cmpxchg(page.count, count, 0) == count)
+
+    def page_ref_value(self, page: Any) -> int | None:
+        """Raw count of a head page for the record; None when there is no page."""
+        return None if page is None else page.count.value

@@ -1,0 +1,154 @@
+"""The git history as one class hierarchy: each class overrides what its commit changed, so reading it is reading a diff.
+
+A version that only moved files or renamed entry points has a short class: see `scope` for what is simplified.
+"""
+
+from __future__ import annotations
+
+from .machine import Var
+from .memory import Memory
+from .mm_types import Mm, MmuGather, Page, Pmd
+
+
+class V4_5(Memory):
+    """Before the commit: zap_huge_pmd puts the huge zero page itself, before the TLBs are flushed."""
+
+    reference_per_mm = False
+
+
+class V4_6(V4_5):
+    """aa88b68c: zap hands the huge zero page to the gather, and release_pages learns to put it."""
+
+    def zap_huge_zero_page(self, tlb: MmuGather, page: Page) -> None:
+        """To the gather, to be put after the flush."""
+        self.tlb_remove_page(tlb, page)
+
+    def release_huge_zero_page(self, page: Page) -> bool:
+        """Before compound_head and before any page count: put the huge zero page, go on with the next entry."""
+        if self.is_huge_zero_page(page):
+            self.put_huge_zero_page()
+            return True
+        return False
+
+
+class V4_7(V4_6):
+    """The merged fix: free_page_and_swap_cache learns it too (mm/swap_state.c only). And pagevecs drain compounds."""
+
+    def free_page_and_swap_cache(self, page: Page) -> None:
+        """The quick hack of the report, merged."""
+        self.free_swap_cache(page)
+        if self.is_huge_zero_page(page):
+            self.put_huge_zero_page()
+        else:
+            self.put_page(page)
+
+    def lru_cache_add(self, page: Page) -> None:
+        """Queue, then drain when that filled the pagevec or the page is compound."""
+        self.get_page(page)
+        self.cpu.lru_add_pvec += (page,)
+        if len(self.cpu.lru_add_pvec) == 14 or "head" in page.flags:
+            self._pagevec_lru_add()
+
+
+class V4_9(V4_7):
+    """6fcb52a56ff6: one reference per mm, dropped in mmput; the two free functions skip the huge zero page."""
+
+    reference_per_mm = True
+
+    def mm_get_huge_zero_page(self, mm: Mm) -> Page | None:
+        """The mm's own reference, taken once."""
+        if self.READ_ONCE(mm.huge_zero):
+            return self.READ_ONCE(self.huge_zero_page)
+        zero_page = self.get_huge_zero_page()
+        if zero_page is not None and self.xchg(mm.huge_zero, True):
+            self.put_huge_zero_page()
+        return self.READ_ONCE(self.huge_zero_page) if zero_page is not None else None
+
+    def mm_put_huge_zero_page(self, mm: Mm) -> None:
+        """Drop the mm's reference, if it has one."""
+        if self.READ_ONCE(mm.huge_zero):
+            self.put_huge_zero_page()
+            mm.huge_zero.value = False
+
+    def put_mapping_reference(self) -> None:
+        """A mapping has no reference of its own any more."""
+
+    def release_huge_zero_page(self, page: Page) -> bool:
+        """Skip it."""
+        return self.is_huge_zero_page(page)
+
+    def free_page_and_swap_cache(self, page: Page) -> None:
+        """Skip it here too."""
+        self.free_swap_cache(page)
+        if not self.is_huge_zero_page(page):
+            self.put_page(page)
+
+    def mmput(self, mm: Mm) -> None:
+        """After exit_mmap."""
+        super().mmput(mm)
+        self.mm_put_huge_zero_page(mm)
+
+    def mm_counter(self, page: Page) -> str:
+        """Since file THP: what is not anonymous counts as file memory."""
+        return "MM_ANONPAGES" if "anon" in page.flags else "MM_FILEPAGES"
+
+
+class V5_2(V4_9):
+    """9de7d833e370 and its siblings: s390, arm, sh, ia64 and um move to the generic gather (see `arches`)."""
+
+
+class V5_13(V5_2):
+    """3b77e8c8cde5: a second name for the page, PFN, written beside PTR without a lock."""
+
+    def boot_huge_memory(self) -> None:
+        """PFN is ~0 (None here) while there is no page."""
+        super().boot_huge_memory()
+        self.huge_zero_pfn = Var("huge_zero_pfn")
+
+    def is_huge_zero_pmd(self, pmd: Pmd) -> bool:
+        """Compare page frame numbers; is_huge_zero_page still compares pointers."""
+        return pmd.page is not None and self.thp and self.READ_ONCE(self.huge_zero_pfn) == pmd.page.pfn
+
+    def get_huge_zero_page(self) -> Page | None:
+        """PTR, then PFN, then HZR: three writes."""
+        while True:
+            if self.atomic_inc_not_zero(self.huge_zero_refcount):
+                return self.READ_ONCE(self.huge_zero_page)
+            zero_page = self.alloc_huge_zero_page()
+            if zero_page is None:
+                return None
+            if self.cmpxchg(self.huge_zero_page, None, zero_page) is not None:
+                self._free_pages(zero_page, zero_page.order)
+                continue
+            self.WRITE_ONCE(self.huge_zero_pfn, zero_page.pfn)
+            self.atomic_set(self.huge_zero_refcount, 2)
+            return self.READ_ONCE(self.huge_zero_page)
+
+    def shrink_huge_zero_page_scan(self) -> int:
+        """HZR, then PTR, then PFN: between them another CPU may install a new page (CVE-2026-74632)."""
+        if self.atomic_cmpxchg(self.huge_zero_refcount, 1, 0) != 1:
+            return 0
+        zero_page = self.xchg(self.huge_zero_page, None)
+        self.BUG_ON(zero_page is None, "shrink_huge_zero_page_scan: no page")
+        self.WRITE_ONCE(self.huge_zero_pfn, None)
+        self._free_pages(zero_page, zero_page.order)
+        return self.hpage_nr
+
+
+class V5_14(V5_13):
+    """zap_huge_pmd stops passing the huge zero page to the gather: nothing was left to free."""
+
+    def zap_huge_zero_page(self, tlb: MmuGather, page: Page) -> None:
+        """Nothing."""
+
+
+VERSIONS: dict[str, type[V4_5]] = {
+    "v4.5": V4_5,
+    "v4.6": V4_6,
+    "v4.7": V4_7,
+    "v4.9": V4_9,
+    "v5.2": V5_2,
+    "v5.13": V5_13,
+    "v5.14": V5_14,
+}
+
