@@ -135,16 +135,16 @@ class Memory(HugeMemory):
 
     def free_pgtables(self, tlb: MmuGather, mm: Mm, start: int, end: int) -> None:
         """Free the page tables, then the PMD table, that no VMA needs any more: through the same gather."""
-        used = {index for lo, hi in mm.vmas for index, _, _ in self.slots(lo, hi)}
+        nr, span = self.hpage_nr, self.hpage_nr * PTRS_PER_PMD
         for index, _, _ in self.slots(start, end):
             pmd = mm.pmd[index].value
-            if index not in used and pmd is not None:
+            if pmd is not None and not mm.overlaps(index * nr, index * nr + nr):
                 self.atomic_set(mm.pmd[index], None)
                 mm.nr_ptes -= 1
                 self.pte_free_tlb(tlb, pmd.table)
-        groups = {index // PTRS_PER_PMD for index in used}
-        for group in [g for g in mm.pmd_tables if g not in groups]:
-            self.tlb_remove_table(tlb, mm.pmd_tables.pop(group))
+        for group in list(mm.pmd_tables):
+            if not mm.overlaps(group * span, group * span + span):
+                self.tlb_remove_table(tlb, mm.pmd_tables.pop(group))
 
     def munmap(self, mm: Mm, start: int, end: int) -> None:
         """munmap of a mapped range: split what sticks out, zap, free page tables, flush."""
@@ -152,14 +152,18 @@ class Memory(HugeMemory):
             index = addr // self.hpage_nr
             if addr % self.hpage_nr and mm.pmd[index].value is not None:
                 self.split_huge_pmd(mm, index)
-        mm.vmas = tuple(
-            (lo, hi) for s, e in mm.vmas for lo, hi in ((s, min(e, start)), (max(s, end), e)) if lo < hi
-        )
+        self.remove_vma(mm, start, end)
         self.lru_add_drain()
         tlb = self.tlb_gather_mmu(mm)
         self.zap_pmd_range(tlb, mm, start, end)
         self.free_pgtables(tlb, mm, start, end)
         self.tlb_finish_mmu(tlb)
+
+    def remove_vma(self, mm: Mm, start: int, end: int) -> None:
+        """Cut a range out of the VMAs."""
+        mm.vmas = tuple(
+            (lo, hi) for s, e in mm.vmas for lo, hi in ((s, min(e, start)), (max(s, end), e)) if lo < hi
+        )
 
     def madvise_dontneed(self, mm: Mm, start: int, end: int) -> None:
         """madvise(MADV_DONTNEED): zap the pages, keep the mapping and its page tables (zap_page_range)."""
@@ -182,7 +186,7 @@ class Memory(HugeMemory):
     def mremap(self, mm: Mm, old: int, new: int) -> None:
         """mremap of one slot to an empty one (move_page_tables): the huge entry moves, the old one is flushed."""
         nr, source, target = self.hpage_nr, old // self.hpage_nr, new // self.hpage_nr
-        mm.vmas = tuple((s, e) for s, e in mm.vmas if s != old)
+        self.remove_vma(mm, old, old + nr)
         self.mmap(mm, new, new + nr)
         self.pmd_alloc(mm, target)
         pmd = mm.pmd[source].value
@@ -206,9 +210,15 @@ class Memory(HugeMemory):
         return mm
 
     def mmap(self, mm: Mm, start: int, end: int) -> None:
-        """An anonymous private mapping of a free range."""
-        mm.vmas += ((start, end),)
-        for index, _, _ in self.slots(start, end):
+        """An anonymous private mapping of a free range; adjacent ones merge (vma_merge)."""
+        new = self.slots(start, end)
+        vmas = [*mm.vmas, (start, end)]
+        for vma in [v for v in mm.vmas if start == v[1] or end == v[0]]:
+            vmas.remove(vma)
+            start, end = min(start, vma[0]), max(end, vma[1])
+            vmas[-1] = (start, end)
+        mm.vmas = tuple(vmas)
+        for index, _, _ in new:
             if index not in mm.pmd:
                 mm.pmd[index] = Var(f"{mm.name}.pmd[{index}]")
 

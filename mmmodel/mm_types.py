@@ -90,6 +90,10 @@ class Mm:
         """Is the whole range inside one VMA?"""
         return any(s <= start and end <= e for s, e in self.vmas)
 
+    def overlaps(self, start: int, end: int) -> bool:
+        """Does any VMA reach into the range?"""
+        return any(s < end and start < e for s, e in self.vmas)
+
     def huge_mappings(self) -> list[Pmd]:
         """The present PMDs that map a huge page."""
         return [v.value for v in self.pmd.values() if v.value is not None and v.value.page is not None]

@@ -22,10 +22,10 @@ class PageAlloc(Machine):
     def boot_zone(self, blocks: int) -> None:
         """Hand `blocks` free huge-page blocks to the allocator, after the one the kernel itself lives in."""
         self.hpage_nr = 1 << self.hpage_order
-        self.mem_map: dict[int, Page] = {}
+        self.mem_map: dict[int, dict[int, Page]] = {block: {} for block in range(blocks + 1)}
         self.zone_lock = Var("zone.lock")
         self.lru_lock = Var("zone.lru_lock", None, "lru_lock")
-        self.pageblock = dict.fromkeys(range(blocks + 1), MOVABLE)
+        self.pageblock: dict[int, int] = dict.fromkeys(self.mem_map, MOVABLE)
         self.pageblock[0] = UNMOVABLE
         order = range(self.hpage_order + 1)
         self.free_area: list[list[tuple[int, ...]]] = [[() for _ in order] for _ in (UNMOVABLE, MOVABLE)]
@@ -38,10 +38,15 @@ class PageAlloc(Machine):
 
     def page(self, pfn: int) -> Page:
         """The struct page of a page frame number (pfn_to_page)."""
-        page = self.mem_map.get(pfn)
-        if page is None:
-            page = self.mem_map[pfn] = Page(pfn)
-        return page
+        block = self.mem_map[pfn >> self.hpage_order]
+        if pfn not in block:
+            block[pfn] = Page(pfn)
+        return block[pfn]
+
+    def touched(self, pfn: int, order: int) -> list[Page]:
+        """The pages of a block that were ever looked at; the others are as they were at boot."""
+        block = self.mem_map[pfn >> self.hpage_order]
+        return [page for page in block.values() if pfn <= page.pfn < pfn + (1 << order)]
 
     def free_pages(self) -> int:
         """4K pages free in the zone."""
@@ -85,9 +90,8 @@ class PageAlloc(Machine):
 
     def check_new_pages(self, page: Page, order: int) -> bool:
         """True (and a report) when a free page was tampered with while it was free: check_new_page."""
-        for pfn in range(page.pfn, page.pfn + (1 << order)):
-            p = self.mem_map.get(pfn)
-            if p is not None and (p.count.value != 0 or p.mapcount.value != -1):
+        for p in self.touched(page.pfn, order):
+            if p.count.value != 0 or p.mapcount.value != -1:
                 self.bad_page(p, "nonzero _count" if p.count.value else "nonzero mapcount")
                 return True
         return False
@@ -103,8 +107,8 @@ class PageAlloc(Machine):
         """The head of a compound page; any other page is its own."""
         if "head" in page.flags:
             return page
-        head = self.mem_map.get(page.pfn & ~(self.hpage_nr - 1))
-        return head if head is not None and "head" in head.flags and page.pfn < head.pfn + (1 << head.order) else page
+        head = self.page(page.pfn & ~(self.hpage_nr - 1))
+        return head if "head" in head.flags and page.pfn < head.pfn + (1 << head.order) else page
 
     # -- free
 
@@ -133,11 +137,10 @@ class PageAlloc(Machine):
 
     def free_one_page(self, page: Page, order: int) -> None:
         """Merge with free buddies inside the pageblock; put the result first in its list (__free_one_page)."""
-        page.owner, page.flags = None, frozenset()
+        page.flags = frozenset()
         pfn, area = page.pfn, self.free_area[self.pageblock[page.pfn >> self.hpage_order]]
-        for freed in range(pfn + 1, pfn + (1 << order)):
-            if freed in self.mem_map:
-                self.mem_map[freed].owner = None
+        for freed in self.touched(pfn, order):
+            freed.owner = None
         while order < self.hpage_order and (buddy := pfn ^ (1 << order)) in area[order]:
             area[order] = tuple(p for p in area[order] if p != buddy)
             pfn, order = pfn & buddy, order + 1

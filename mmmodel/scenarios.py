@@ -238,8 +238,7 @@ def refill_after_unmap(k: Any) -> Ops:
         yield f"map_read_{i}"
         munmap(k, k.init)
         yield f"munmap_{i}"
-        while k.free_pages() > 12 * k.hpage_nr:
-            filled += 1
+        for filled in range(filled + 1, filled + k.free_pages() // k.hpage_nr - 11):
             map_write(k, k.init, filled, "pattern")
         yield f"fill_{i}"
     for slot in range(1, filled + 1):

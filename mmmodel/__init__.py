@@ -1,0 +1,43 @@
+"""mmmodel: a literate, executable investigation of a Linux kernel regression.
+
+    import mmmodel as mm
+    build = mm.Build(version="v4.6", arch="s390", patches=["quick-hack"])
+    mm.trace(build, "map-read-unmap").frame
+    mm.check(build, "two-mappings")
+
+Names are loaded when first used: importing the package imports neither pandas nor matplotlib nor Jupyter.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from . import data as data
+    from .build import Build as Build
+    from .build import BuildError as BuildError
+    from .checking import check as check
+    from .patches import Patch as Patch
+    from .tracing import trace as trace
+
+__version__ = "0.1.0"
+
+_HOME = {
+    "Build": "build", "BuildError": "build", "Patch": "patches", "trace": "tracing", "check": "checking", "data": "",
+}  # fmt: skip
+
+__all__ = sorted(_HOME)
+
+
+def __getattr__(name: str) -> Any:
+    """Load a name of the interface from its module."""
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    home = _HOME[name]
+    value = import_module(f"{__name__}.{home or name}")
+    globals()[name] = value = getattr(value, name) if home else value
+    return value
+
+
+def __dir__() -> list[str]:
+    """The interface."""
+    return __all__
