@@ -16,13 +16,18 @@ if TYPE_CHECKING:
     from .build import Build as Build
     from .build import BuildError as BuildError
     from .checking import check as check
+    from .checking import matrix as matrix
+    from .claims import claim as claim
+    from .data import scope as scope
     from .patches import Patch as Patch
     from .tracing import trace as trace
 
 __version__ = "0.1.0"
 
 _HOME = {
-    "Build": "build", "BuildError": "build", "Patch": "patches", "trace": "tracing", "check": "checking", "data": "",
+    "Build": "build", "BuildError": "build", "Patch": "patches", "trace": "tracing", "check": "checking",
+    "matrix": "checking", "scope": "data", "claim": "claims", "explorer": "widgets", "stepper": "widgets",
+    "reveal": "widgets", "banner": "widgets", "data": "", "figures": "",
 }  # fmt: skip
 
 __all__ = sorted(_HOME)

@@ -109,7 +109,7 @@ class Build:
         for patch in self.patch_classes:
             above = self.kernel_class.__mro__
             over = [c for c in above[: above.index(patch)] if not issubclass(c, Patch)] if patch in above else []
-            shadows = [c for c in over if set(patch.functions()) & set(vars(c))]
+            shadows = [c for c in over if set(patch.functions()) <= set(vars(c))]
             if reason := self._outside(patch):
                 reasons[patch.name or patch.__name__] = reason
             elif shadows and NoSwap in shadows:

@@ -60,3 +60,8 @@ def frame(name: str) -> pd.DataFrame:
     import pandas as pd
 
     return pd.read_csv(_path(name), keep_default_na=False, na_values=[""])
+
+
+def scope() -> pd.DataFrame:
+    """What of the kernel is modelled, simplified or left out: part, state, what, source, how."""
+    return frame("scope")

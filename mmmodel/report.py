@@ -6,6 +6,7 @@ import ast
 import csv
 import io
 import os
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from copy import deepcopy
@@ -13,15 +14,15 @@ from itertools import dropwhile, takewhile
 from pathlib import Path
 from typing import Any
 
-from markupsafe import Markup
-
 from .claims import MIME, VERDICT, checked
 from .data import rows
 
 COLUMNS = ["id", "statement", "said_by", "kind", "holds", "how", "notebook", "cell", "we_check"]
+SHOWN = ["text/html", "text/markdown", "image/svg+xml", "image/png", "image/jpeg", "text/plain"]
+WIDGET = "application/vnd.jupyter.widget-view+json"
 CSS = """
-:root { color-scheme: light dark; --bg: #fff; --fg: #1d2125; --mute: #5c6670; --soft: #f4f5f7; --line: #d5dae0;
-  --link: #0b57b7; --good: #1a7040; --bad: #b3261e }
+:root { color-scheme: light dark; --bg: #fff; --fg: #1d2125; --mute: #5c6670; --soft: #f4f5f7;
+  --line: #d5dae0; --link: #0b57b7; --good: #1a7040; --bad: #b3261e }
 @media (prefers-color-scheme: dark) { :root { --bg: #15181c; --fg: #e4e7ea; --mute: #a3adb8; --soft: #20252b;
   --line: #3a424b; --link: #8ab8ff; --good: #6fd19a; --bad: #ff8f87 } }
 * { box-sizing: border-box }
@@ -30,20 +31,21 @@ body { margin: 0 auto; max-width: 60rem; padding: 1rem; background: var(--bg); c
 a { color: var(--link) } h1, h2, h3 { line-height: 1.25 } small, header, footer { color: var(--mute) }
 code, pre { font: .9em/1.45 ui-monospace, monospace } pre { margin: 0; overflow-x: auto }
 section { margin: 1rem 0 } header, footer { border: 0 solid var(--line); border-bottom-width: 1px }
-footer { border-width: 1px 0 0; margin-top: 2rem } .number { float: right; font-size: .75rem; color: var(--mute) }
+footer { border-width: 1px 0 0; margin-top: 2rem } img, svg { max-width: 100% }
+.number { float: right; font-size: .75rem; color: var(--mute) }
 .highlight { background: var(--soft); border: 1px solid var(--line); padding: .6rem; border-radius: 4px }
-.output, .scroll { overflow-x: auto; margin: .5rem 0 } img, svg { max-width: 100% }
-img { height: auto; background: #fff } :target { outline: 2px solid var(--link) }
-table { border-collapse: collapse; font-size: .92em } th { text-align: left }
-th, td { border-bottom: 1px solid var(--line); padding: .3rem .6rem; vertical-align: top }
+.output, .scroll { overflow-x: auto; margin: .5rem 0 } img { height: auto; background: #fff }
+table { border: 0; border-collapse: collapse; font-size: .92em } th { text-align: left }
+th, td { border: 0 solid var(--line); border-bottom-width: 1px; padding: .3rem .6rem; vertical-align: top }
 .good { color: var(--good) } .bad { color: var(--bad) } .error { border-left: .3em solid; padding-left: .8em }
 .anchor-link { text-decoration: none; opacity: .4; margin-left: .3em }
+:target { outline: 2px solid var(--link) }
 """
 # The browser enforces what the page promises: nothing runs, nothing is fetched.
-HEAD = """<!DOCTYPE html><html lang="en"><head><meta charset="utf-8"><title>{{ title | e }}</title>
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; img-src data:; style-src 'unsafe-inline'">
-<style>{{ css }}</style></head><body>
+HEAD = """<!DOCTYPE html>
+<html lang="en"><head><meta charset="utf-8"><title>{{ title }}</title>
+<meta name="viewport" content="width=device-width, initial-scale=1"><meta http-equiv="Content-Security-Policy"
+content="default-src 'none'; img-src data:; style-src 'unsafe-inline'"><style>{{ css }}</style></head><body>
 """
 PAGE = """
 {%- macro image(output, type, data) -%}<img src="data:{{ type }};base64,{{ data }}" alt="
@@ -58,11 +60,14 @@ PAGE = """
 {% elif cell.cell_type == "code" %}<section id="{{ cell.metadata.anchor }}">
 <span class="number">{{ cell.metadata.anchor | replace("-", " ") }}</span>
 {% set folded = cell.metadata.get("jupyter", {}).get("source_hidden") %}
-{{ "<details><summary>code</summary>" if folded }}{{ cell.source | highlight_code }}{{ "</details>" if folded }}
+{% if folded %}<details><summary>code</summary>{% endif %}
+{{ cell.source | highlight_code }}{% if folded %}</details>{% endif %}
 {% for output in cell.outputs %}
-<div class="output"{% if (output.metadata or {}).anchor %} id="{{ output.metadata.anchor | e }}"{% endif %}>
+{% set id = (output.metadata or {}).anchor %}
+<div class="output"{% if id %} id="{{ id | e }}"{% endif %}>
 {% if output.output_type == "stream" %}<pre>{{ output.text | ansi2html }}</pre>
-{% elif output.output_type == "error" %}<pre class="error">{{ output.traceback | join("\\n") | ansi2html }}</pre>
+{% elif output.output_type == "error" %}
+<pre class="error">{{ output.traceback | join("\\n") | ansi2html }}</pre>
 {% else %}{% for type in output.data | filter_data_type %}{% set data = output.data[type] %}
 {% if type == "text/html" %}{{ data }}
 {% elif type == "text/markdown" %}{{ data | markdown2html }}
@@ -73,49 +78,39 @@ PAGE = """
 """
 INDEX = """
 {%- macro mark(good, word) %}<b class="{{ "good" if good else "bad" }}">{{ word }}</b>{% endmacro -%}
-<main><h1>{{ title }}</h1>{{ summary }}
-<p>{{ notebooks | selectattr("status", "equalto", "ok") | list | length }} of {{ notebooks | length }} notebooks ran
-to their end; {{ checks | length }} of {{ checks | length + unchecked | length }} claims were checked and
-{{ checks | selectattr("holds") | list | length }} hold. Parameters:
-{% for name, value in parameters.items() %}<code>{{ name }} = {{ value | pprint }}</code>{{ ", " if not loop.last }}
-{% else %}those of the notebooks{% endfor %}.</p>
-{% for failure in failures %}<p class="error bad">✗ {{ failure }}</p>{% endfor %}
-<h2>Notebooks</h2><div class="scroll"><table><thead><tr><th>notebook<th>question<th>time<th>status</tr></thead>
+<main><h1>{{ title }}</h1>{{ summary_html | safe }}
+<p>{{ notebooks | selectattr("status", "equalto", "ok") | list | length }} of {{ notebooks | length }}
+notebooks ran to their end; {{ checks | length }} of {{ checks | length + unchecked | length }} claims were
+checked, and {{ checks | selectattr("holds") | list | length }} of them hold. Parameters:
+{% for name, value in parameters.items() %}<code>{{ name }} = {{ value | pprint }}</code>
+{{- ", " if not loop.last }}{% else %}as in the notebooks{% endfor %}.</p>
+{% for failure in failures %}<p class="error bad">✗ {{ failure }}
+{%- if failure.cell %} <a href="{{ failure.notebook | urlencode }}.html#cell-{{ failure.cell }}">there</a>{% endif %}</p>
+{% endfor %}
+<h2>Notebooks</h2><div class="scroll"><table>
+<thead><tr><th>notebook<th>question<th>time<th>status</tr></thead>
 {% for notebook in notebooks %}<tr><td>{% if notebook.page %}<a href="{{ notebook.name | urlencode }}.html">
 {{- notebook.title or notebook.name }}</a>{% else %}{{ notebook.title or notebook.name }}{% endif %}
 <td>{{ notebook.question }}<td>{{ "%.1f" | format(notebook.seconds) }}&nbsp;s
-<td>{{ mark(notebook.status == "ok", ("✓ " if notebook.status == "ok" else "✗ ") ~ notebook.status) }}</tr>{% endfor %}
-</table></div>
+{% set good = notebook.status == "ok" %}<td>{{ mark(good, ("✓ " if good else "✗ ") ~ notebook.status) }}</tr>
+{% endfor %}</table></div>
 <h2>Claims</h2><div class="scroll"><table>
-<thead><tr><th>claim<th>statement<th>said by<th>evidence<th>verdict</tr></thead>
-{% for check in checks %}<tr id="{{ check.row.id }}"><td>{{ check.row.id }}<td>{{ check.text }}
-{% if check.row.we_check %}<br><small>said: {{ check.row.statement }}</small>{% endif %}
-<td>{{ check.row.said_by }}<td>{{ check.row.kind | replace(";", ", ") }}<td>{{ mark(check.holds, check.verdict) }}
-{% for name in check.where %}<br><a href="{{ name | urlencode }}.html#claim-{{ check.row.id | urlencode }}">{{ name }}</a>
-{% endfor %}</tr>{% endfor %}</table></div>
+<thead><tr><th>claim<th>verdict<th>statement<th>said by<th>evidence</tr></thead>
+{% for check in checks %}{% set row = check.row %}<tr id="{{ row.id }}"><td>{{ row.id }}
+<td>{{ mark(check.holds, check.verdict) }}{% for name in check.where %}
+<br><a href="{{ name | urlencode }}.html#claim-{{ row.id }}">{{ name }}</a>{% endfor %}
+<td>{{ check.text }}{% if row.we_check %}<br><small>said: {{ row.statement }}</small>{% endif %}
+<td>{{ row.said_by }}<td>{{ row.kind | replace(";", ", ") }}</tr>{% endfor %}</table></div>
 {% if unchecked %}<p>Not checked in this run: {{ unchecked | join(", ") }}.</p>{% endif %}</main>
 <footer><p>{{ start }} · {{ "%.1f" | format(seconds) }} s
 {% for name, version in versions.items() %} · {{ name }} {{ version }}{% endfor %}</p></footer></body></html>
 """
 
 
-def numbered(cells: Iterable[Any]) -> Iterator[tuple[int, Any]]:
-    """Code cells and their numbers in the notebook's source, where a run's injected parameters are no cell."""
-    number = 0
-    for cell in cells:
-        if cell["cell_type"] == "code":
-            number += not _injected(cell)
-            yield number, cell
-
-
-def _injected(cell: Mapping[str, Any]) -> bool:
-    return "injected-parameters" in cell["metadata"].get("tags", [])
-
-
 def headline(cells: Iterable[Mapping[str, Any]]) -> tuple[str, str]:
     """Title and question of a notebook: its first heading, and the first paragraph of prose after it."""
     text = "\n\n".join("".join(cell["source"]) for cell in cells if cell["cell_type"] == "markdown")
-    lines = iter(text.replace("**", "").replace("`", "").splitlines())
+    lines = iter(re.sub(r"\*\*|`|\[([^]]*)\]\([^)]*\)", r"\1", text).splitlines())
     title = next((line[2:].strip() for line in lines if line.startswith("# ")), "")
     prose = dropwhile(lambda line: not line.strip() or line[0] in "#<|>-", lines)
     return title, " ".join(takewhile(str.strip, prose))
@@ -138,40 +133,48 @@ def parameters_of(cells: Iterable[Mapping[str, Any]]) -> dict[str, object]:
     return found
 
 
-def page(
-    nb: Any, folder: Path, parameters: Mapping[str, object], given: Iterable[str], failures: Sequence[object]
-) -> str:
-    """An executed notebook as a page. `given` names the parameters set for this run."""
+def numbered(cells: Iterable[Any]) -> Iterator[tuple[int, Any]]:
+    """Code cells with their numbers in the notebook's source: the parameters a run injects do not count."""
+    number = 0
+    for cell in cells:
+        if cell["cell_type"] == "code":
+            number += not _injected(cell)
+            yield number, cell
+
+
+def _injected(cell: Mapping[str, Any]) -> bool:
+    return "injected-parameters" in cell["metadata"].get("tags", [])
+
+
+def page(nb: Any, folder: Path, given: Mapping[str, object], failures: Sequence[object]) -> str:
+    """An executed notebook from `folder` as a page; `given` are the parameters set for the run."""
     from jinja2 import DictLoader
     from nbconvert import HTMLExporter
     from pygments.formatters import HtmlFormatter
     from traitlets.config import Config
 
-    light, dark = (HtmlFormatter(style=s).get_style_defs(".highlight") for s in ("xcode", "github-dark"))
-    priority = ["text/html", "text/markdown", "image/svg+xml", "image/png", "image/jpeg", "text/plain"]
     exporter = HTMLExporter(
-        config=Config({"NbConvertBase": {"display_data_priority": priority}}),
+        config=Config({"NbConvertBase": {"display_data_priority": SHOWN}}),
         extra_loaders=[DictLoader({"page": PAGE})],
         template_file="page",
         embed_images=True,
     )
-    run = {"parameters": parameters, "given": list(given), "failures": failures}
+    run = {"parameters": {**parameters_of(nb.cells), **given}, "given": list(given), "failures": failures}
     body, _ = exporter.from_notebook_node(_anchored(nb), {"metadata": {"path": str(folder)}, "run": run})
+    light, dark = (HtmlFormatter(style=s).get_style_defs(".highlight") for s in ("xcode", "github-dark"))
     css = f"{light}\n@media (prefers-color-scheme: dark) {{ {dark} }}{CSS}"
     return _render(HEAD, title=headline(nb.cells)[0], css=css) + _offline(body)
 
 
 def _anchored(nb: Any) -> Any:
-    """A copy with an anchor on every code cell and claim, and without widgets: their static view is shown anyway."""
-    nb, seen = deepcopy(nb), set()
+    """A copy with an anchor on each code cell and claim, without widgets: their view is an output too."""
+    nb, seen = deepcopy(nb), {""}
     for number, cell in numbered(nb.cells):
         cell.metadata.anchor = "parameters-of-this-run" if _injected(cell) else f"cell-{number}"
-        cell.outputs = [
-            o for o in cell.outputs if "application/vnd.jupyter.widget-view+json" not in o.get("data", {})
-        ]
+        cell.outputs = [output for output in cell.outputs if WIDGET not in output.get("data", {})]
         for output in cell.outputs:
-            id = output.get("data", {}).get(MIME, {}).get("id")
-            if id and id not in seen:
+            id = output.get("data", {}).get(MIME, {}).get("id", "")
+            if id not in seen:
                 output.metadata.anchor = f"claim-{id}"
                 seen.add(id)
     return nb
@@ -184,41 +187,33 @@ def _offline(body: str) -> str:
     soup = BeautifulSoup(body, "html.parser")
     for tag in soup.select("script, link, meta, base, iframe, object, embed, [src^=http i], [src^='//']"):
         tag.replace_with(f"[{tag['alt']}]" if tag.get("alt") else "")
-    for tag in soup.select("a[href*='.ipynb']"):
-        if "://" not in tag["href"]:
-            tag["href"] = tag["href"].replace(".ipynb", ".html", 1)
+    for tag in soup.select("a[href*='.ipynb']:not([href*='://'])"):
+        tag["href"] = str(tag["href"]).replace(".ipynb", ".html", 1)
     return str(soup)
 
 
-def index(
-    run: Mapping[str, Any],
-    failures: Sequence[object],
-    claims: Sequence[Mapping[str, Any]],
-    summary_html: str = "",
-) -> str:
+def index(run: Mapping[str, Any], claims: Sequence[Mapping[str, Any]], **values: object) -> str:
     """The run as one page: the answer, what went wrong, the notebooks, the claims, the environment.
 
-    `summary_html` is trusted; everything else is escaped.
+    `values` are the title, the failures, and summary_html, which is trusted; everything else is escaped.
     """
     checks, unchecked = [], []
     for row in rows("claims"):
-        if found := [record for record in claims if record["id"] == row["id"]]:
-            holds = all(record["holds"] for record in found)
-            where = dict.fromkeys(record["notebook"] for record in found)
-            checks.append(
-                {"row": row, "text": checked(row), "holds": holds, "verdict": VERDICT[holds], "where": where}
-            )
+        if found := [claim for claim in claims if claim["id"] == row["id"]]:
+            holds = all(claim["holds"] for claim in found)
+            where = list(dict.fromkeys(claim["notebook"] for claim in found))
+            text = {"text": checked(row), "verdict": VERDICT[holds]}
+            checks.append({"row": row, "holds": holds, "where": where, **text})
         else:
             unchecked.append(row["id"])
-    found = {"failures": failures, "checks": checks, "unchecked": unchecked, "summary": Markup(summary_html)}
-    return _render(HEAD + INDEX, title="mmmodel: what this run found", css=CSS, **run, **found)
+    return _render(HEAD + INDEX, css=CSS, checks=checks, unchecked=unchecked, **run, **values)
 
 
-def _render(template: str, **values: object) -> str:
+def _render(template: str, css: str, **values: object) -> str:
     from jinja2 import Environment
+    from markupsafe import Markup
 
-    values["css"] = Markup(values["css"])
-    return Environment(autoescape=True).from_string(template).render(values)
+    return Environment(autoescape=True).from_string(template).render(css=Markup(css), **values)
 
 
 def table(claims: Iterable[Mapping[str, Any]]) -> str:

@@ -7,13 +7,14 @@ is kept, and the others finish. The executed notebooks are the record; everythin
 from __future__ import annotations
 
 import json
+import logging
 import multiprocessing as mp
 import os
 import platform
 import signal
 import threading
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
@@ -41,6 +42,7 @@ PACKAGES = [
     "pandas",
     "papermill",
 ]
+TITLE = "mmmodel: what this run found"
 STATUS = {"CellTimeoutError": "timed out", "KeyboardInterrupt": "stopped"}
 
 
@@ -120,9 +122,8 @@ def run(
     plan = _plan(paths, out, parameters)
     out.mkdir(parents=True, exist_ok=True)
     start, clock = datetime.now(UTC), time.monotonic()
-    timeouts = dict(
-        start_timeout=start_timeout, execution_timeout=execution_timeout, iopub_timeout=execution_timeout
-    )
+    timeouts = {"start_timeout": start_timeout, "execution_timeout": execution_timeout}
+    timeouts["iopub_timeout"] = execution_timeout  # papermill makes it an error when output is 4 s late
     not_run = _run_all(list(plan), jobs, deadline, (out.resolve(), dict(parameters), deadline, timeouts))
     outcomes = [_outcome(plan[path], out, path in not_run) for path in plan]
     seconds = round(time.monotonic() - clock, 2)
@@ -139,7 +140,8 @@ def run(
     }
     report.write(out / "claims.csv", report.table(claims))
     report.write(out / "run.json", json.dumps(found, indent=1) + "\n")
-    report.write(out / "index.html", report.index(found, failures, claims, summary_html))
+    page = report.index(found, claims, title=TITLE, failures=failures, summary_html=summary_html)
+    report.write(out / "index.html", page)
     return Report(not failures, failures, claims, seconds, out / "index.html")
 
 
@@ -188,7 +190,8 @@ def _run_all(waiting: list[Path], jobs: int, deadline: float, task: tuple[Any, .
                     process = context.Process(target=_work, args=(waiting[0], *task))
                     process.start()
                     running[waiting.pop(0)] = process, time.monotonic() + deadline + GRACE
-                bar.set_postfix_str(", ".join(path.stem for path in running))
+                if (names := ", ".join(path.stem for path in running)) != bar.postfix:
+                    bar.set_postfix_str(names)
                 wait([process.sentinel for process, _ in running.values()], timeout=1)
                 for path, (process, latest) in list(running.items()):
                     if not process.is_alive() or time.monotonic() > latest:
@@ -219,8 +222,8 @@ def _work(
     nb = _execute(path, parameters, timeouts)
     _no_more_signals()
     report.write(notebook, json.dumps(nb, indent=1, ensure_ascii=False) + "\n")
-    known, outcome = {**report.parameters_of(nb.cells), **parameters}, _read(nb, Outcome(path.stem, "", ""))
-    report.write(page, report.page(nb, path.parent, known, parameters, outcome.failures))
+    failures = _read(nb, Outcome(path.stem, "", "")).failures
+    report.write(page, report.page(nb, path.parent, parameters, failures))
 
 
 def _follow_parent() -> None:
@@ -262,6 +265,7 @@ def _execute(path: Path, parameters: dict[str, object], timeouts: dict[str, int]
     folders = [str(Path(__file__).resolve().parents[1]), os.environ.get("PYTHONPATH", "")]
     os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, folders))
     papermill_engines.register("keeping", Keeping)
+    logging.getLogger("papermill").disabled = True  # what it has to say is in the notebook
     fixed = {"engine_name": "keeping", "kernel_name": "python3", "language": "python", "progress_bar": False}
     quick = {"request_save_on_cell_execute": False, "autosave_cell_every": 0}
     # A graceful shutdown loses 4 s now and then; ipykernel warns about its transport each time it starts.
@@ -316,13 +320,15 @@ def _read(nb: Mapping[str, Any], outcome: Outcome) -> Outcome:
             elif output["output_type"] == "error" and not (
                 output["ename"] == "ClaimFailed" and outcome.failures
             ):
-                text = f"{output['ename']}: {next(iter(output['evalue'].splitlines()), '')}"
-                outcome.fail(text, number, status=STATUS.get(output["ename"], "failed"))
+                name, text = output["ename"], next(iter(output["evalue"].splitlines()), "")
+                status = STATUS.get(name, "failed")
+                outcome.fail(text if name in STATUS else f"{name}: {text}", number, status=status)
     return outcome
 
 
 def _said(id: str) -> dict[str, str]:
-    return next(row for row in rows("claims") if row["id"] == id)
+    unknown = {"id": id, "statement": "not in data/claims.csv", "we_check": ""}
+    return next((row for row in rows("claims") if row["id"] == id), unknown)
 
 
 def _versions() -> dict[str, str]:

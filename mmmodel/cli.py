@@ -1,0 +1,213 @@
+"""The command line: mmmodel trace | verdict | matrix | run | lab."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from functools import wraps
+from pathlib import Path
+from typing import Any
+
+import click
+
+from .build import Build, BuildError
+
+
+class BadUsage(click.ClickException):
+    """One line on standard error, exit status 2."""
+
+    exit_code = 2
+
+
+class Commands(click.Group):
+    """Turns what a command complains about into one line; never a traceback for bad input."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command."""
+        try:
+            return super().invoke(ctx)
+        except BuildError as error:
+            raise BadUsage(str(error)) from None
+
+
+def build_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The toggles of a build, handed to the command as `build`."""
+
+    @wraps(command)
+    def wrapped(patch: tuple[str, ...], **options: Any) -> Any:
+        build = Build(**{name: options.pop(name) for name in ("version", "arch", "swap", "thp", "debug_vm")}, patches=patch)
+        return command(build=build, **options)
+
+    for option in (
+        click.option("--patch", multiple=True, help="A patch; repeat to stack, in order."),
+        click.option("--debug-vm", is_flag=True, help="CONFIG_DEBUG_VM=y."),
+        click.option("--thp/--no-thp", default=None, help="Default: what the arch supports."),
+        click.option("--swap/--no-swap", default=True, show_default=True, help="CONFIG_SWAP."),
+        click.option("--arch", default="s390", show_default=True),
+        click.option("--version", default="v4.6", show_default=True, help="Kernel version."),
+    ):
+        wrapped = option(wrapped)
+    return wrapped
+
+
+def formatted(default: str = "table") -> Callable[..., Any]:
+    """The --format option."""
+    return click.option("--format", "format_", type=click.Choice(["table", "csv", "json"]), default=default,
+                        show_default=True)  # fmt: skip
+
+
+def show(columns: Sequence[str], rows: Iterable[Sequence[Any]], format_: str) -> None:
+    """Print rows; a value that does not exist is empty (null in JSON)."""
+    data = [list(row) for row in rows]
+    if format_ == "json":
+        click.echo(json.dumps([dict(zip(columns, row, strict=True)) for row in data], indent=1))
+    elif format_ == "csv":
+        out = io.StringIO()
+        writer = csv.writer(out, lineterminator="\n")
+        writer.writerow(columns)
+        writer.writerows(data)
+        click.echo(out.getvalue(), nl=False)
+    else:
+        text = [list(columns), *([("" if v is None else str(v)) for v in row] for row in data)]
+        widths = [max(map(len, column)) for column in zip(*text, strict=True)]
+        for line in text:
+            click.echo("  ".join(v.ljust(w) for v, w in zip(line, widths, strict=True)).rstrip())
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="mmmodel")
+def main() -> None:
+    """An executable investigation of the s390 huge zero page regression of 2016."""
+
+
+@main.command()
+@click.argument("scenario", default="map-read-unmap")
+@build_options
+@formatted()
+def trace(build: Build, scenario: str, format_: str) -> None:
+    """Run a sequential SCENARIO and print the counters after each operation.
+
+    Example: mmmodel trace map-read-unmap --version v4.6 --arch s390 --patch quick-hack --format csv
+    """
+    from .tracing import Row
+    from .tracing import trace as run_trace
+
+    result = run_trace(build, scenario)
+    show(Row._fields, result.rows, format_)
+    note(build)
+    verdict = result.verdict
+    click.echo("holds" if verdict else f"breaks {verdict.broken} at {verdict.op}: {verdict.what}", err=True)
+
+
+def note(build: Build) -> None:
+    """Say on standard error what a reader could misunderstand about a build."""
+    if build.hypothetical:
+        click.echo(f"note: hypothetical: {build.arch} has no THP", err=True)
+    for patch, why in build.without_effect.items():
+        click.echo(f"note: {patch} has no effect: {why}", err=True)
+
+
+@main.command()
+@click.argument("scenario", required=False)
+@build_options
+@click.option("--sequential", is_flag=True, help="Leave the concurrent scenarios out.")
+@formatted()
+def verdict(build: Build, scenario: str | None, sequential: bool, format_: str) -> None:
+    """Check SCENARIO, or every scenario, on a build. Exit status 1 if an invariant breaks.
+
+    Example: mmmodel verdict --sequential --version v4.7 --no-swap
+    """
+    from .checking import check
+    from .scenarios import SEQUENTIAL
+
+    note(build)
+    found = [check(build, name) for name in ([scenario] if scenario else SEQUENTIAL)]
+    show(("scenario", "holds", "broken", "op", "what"),
+         [(v.scenario, v.holds, v.broken, v.op, v.what) for v in found], format_)  # fmt: skip
+    sys.exit(not all(found))
+
+
+@main.command()
+@click.option("--arch", "archs", multiple=True, help="Repeat for several; default all.")
+@click.option("--version", "versions", multiple=True, help="Repeat for several; default all.")
+@click.option("--patch", "patches", multiple=True, help="A patch, or a stack joined by +; repeat for several.")
+@click.option("--swap/--no-swap", default=None, help="Default: both.")
+@click.option("--scenario", "scenarios", multiple=True, help="Repeat for several; default all.")
+@formatted()
+def matrix(archs: tuple[str, ...], versions: tuple[str, ...], patches: tuple[str, ...], swap: bool | None,
+           scenarios: tuple[str, ...], format_: str) -> None:  # fmt: skip
+    """Verdicts of many builds, in parallel. Exit status 1 if one does not hold.
+
+    Example: mmmodel matrix --arch s390 --arch x86 --version v4.6 --patch quick-hack --patch q3+nr1-shortcut
+    """
+    from concurrent.futures import ProcessPoolExecutor
+
+    from .checking import matrix as table
+
+    stacks = [[name for name in stack.split("+") if name] for stack in ("", *patches)]
+    with ProcessPoolExecutor() as pool:
+        frame = table(archs, versions, (True, False) if swap is None else (swap,), stacks, scenarios, pool, True)
+    show(list(frame.columns), frame.values.tolist(), format_)
+    sys.exit(not frame["holds"].all())
+
+
+@main.command()
+@click.argument("notebooks", nargs=-1, type=click.Path(path_type=Path))
+@build_options
+@click.option("-o", "--output", type=click.Path(path_type=Path), default=Path("report"), show_default=True)
+@click.option("-p", "--parameter", nargs=2, multiple=True, metavar="NAME VALUE", help="Any notebook parameter.")
+@click.option("-j", "--jobs", type=click.IntRange(1), help="Notebooks at a time; default one per core.")
+def run(build: Build, notebooks: tuple[Path, ...], output: Path, parameter: tuple[tuple[str, str], ...],
+        jobs: int | None) -> None:  # fmt: skip
+    """Execute NOTEBOOKS (all by default) and write the report. Exit status 1 if one fails or a claim is false.
+
+    Example: mmmodel run -o report --version v4.7 --no-swap
+    """
+    from .run import UsageError
+    from .run import run as execute
+
+    toggles = {"version": build.version, "arch": build.arch, "swap": build.swap, "patches": list(build.patches)}
+    asked = click.get_current_context()
+    chosen = {
+        name: value
+        for name, value in toggles.items()
+        if asked.get_parameter_source("patch" if name == "patches" else name) is not click.core.ParameterSource.DEFAULT
+    }
+    chosen |= {name: parsed(value) for name, value in parameter}
+    try:
+        report = execute(notebooks or None, output, chosen, jobs=jobs)
+    except UsageError as error:
+        raise BadUsage(str(error)) from None
+    for failure in report.failures:
+        click.echo(f"FAILED {failure}", err=True)
+    click.echo(f"{len(report.claims)} claims in {report.seconds:.1f} s; open {report.index}")
+    sys.exit(not report.ok)
+
+
+def parsed(value: str) -> Any:
+    """A parameter as typed: JSON where it is JSON (true, 3, ["q2"]), text otherwise."""
+    try:
+        return json.loads(value)
+    except ValueError:
+        return value
+
+
+@main.command()
+@click.argument("jupyter", nargs=-1, type=click.UNPROCESSED)
+def lab(jupyter: tuple[str, ...]) -> None:
+    """Open the notebooks in JupyterLab.
+
+    Example: mmmodel lab -- --no-browser --port 8890
+    """
+    import os
+
+    from .data import notebooks_dir
+
+    os.execv(sys.executable, [sys.executable, "-m", "jupyterlab", f"--notebook-dir={notebooks_dir()}", *jupyter])
+
+
+if __name__ == "__main__":
+    main()
