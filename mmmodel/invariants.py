@@ -1,7 +1,7 @@
 """What must hold, whatever happens. Each invariant has a name, one line of reason, and a moment at which it is asked.
 
-`always` after every step; `quiet` while no CPU is inside the kernel; `end` after everything was unmapped. Two more are
-events: a user access that `stale-read`s, and a BUG_ON (`no-bug`).
+`always` is after every step (what can only be asked while no CPU is inside the kernel looks at `kernel.quiet`); `end`
+is after everything was unmapped. Two more are events: a user access that is a `stale-read`, and a BUG_ON (`no-bug`).
 """
 
 from __future__ import annotations
@@ -37,8 +37,12 @@ def references(kernel: Any) -> int:
 
 
 def references_balance(kernel: Any) -> str:
-    """HZR and PC against the references that exist."""
+    """PC while PTR is set; and, while nobody is half-way, HZR and PC against the references that exist."""
     page, hzr = kernel.huge_zero_page.value, kernel.huge_zero_refcount
+    if page is not None and page.count.value < 1:
+        return f"PC is {page.count.value} while PTR names {page}"
+    if not kernel.quiet:
+        return ""
     pins = sum(kernel.compound_head(pin) is page for pin in kernel.pins)
     held = 0 if page is None else 1 + references(kernel)
     if hzr is not None and hzr.value != held:
@@ -50,11 +54,11 @@ def references_balance(kernel: Any) -> str:
 
 
 def pointer_alive(kernel: Any) -> str:
-    """PTR against the state of the page it names."""
+    """PTR against the owner of the page it names."""
     page = kernel.huge_zero_page.value
-    if page is None or (page.count.value > 0 and page.owner == HUGE_ZERO_PAGE):
+    if page is None or page.owner == HUGE_ZERO_PAGE:
         return ""
-    return f"PTR names {page}, which belongs to {page.owner or 'nobody (free)'} (PC {page.count.value})"
+    return f"PTR names {page}, which belongs to {page.owner or 'nobody (free)'}"
 
 
 def recognised(kernel: Any) -> str:
@@ -87,7 +91,7 @@ def shrinkable(kernel: Any) -> str:
 
 
 INVARIANTS = (
-    Invariant("references-balance", "each reference is counted once: 1 for the shrinker, 1 per user", "quiet",
+    Invariant("references-balance", "each reference is counted once: 1 for the shrinker, 1 per user", "always",
               references_balance),
     Invariant("pointer-alive", "PTR never names a page that is free or somebody else's", "always", pointer_alive),
     Invariant("recognised", "a mapping of the huge zero page is taken for one, and no other is", "always", recognised),

@@ -56,6 +56,8 @@ class Machine:
     """Primitives. `observer(var, function)` is told before each step; `costs` counts what they cost."""
 
     observer: Callable[[Var, str], None] | None = None
+    quiet = True
+    """Is every CPU outside the kernel now?"""
 
     def __init__(self, cpus: int = 1) -> None:
         self.cpus = [Cpu(i) for i in range(cpus)]

@@ -85,8 +85,8 @@ checked, and {{ checks | selectattr("holds") | list | length }} of them hold. Pa
 {% for name, value in parameters.items() %}<code>{{ name }} = {{ value | pprint }}</code>
 {{- ", " if not loop.last }}{% else %}as in the notebooks{% endfor %}.</p>
 {% for failure in failures %}<p class="error bad">✗ {{ failure }}
-{%- if failure.cell %} <a href="{{ failure.notebook | urlencode }}.html#cell-{{ failure.cell }}">there</a>{% endif %}</p>
-{% endfor %}
+{%- if failure.cell %} <a href="{{ failure.notebook | urlencode }}.html#cell-{{ failure.cell }}">go there</a>
+{%- endif %}</p>{% endfor %}
 <h2>Notebooks</h2><div class="scroll"><table>
 <thead><tr><th>notebook<th>question<th>time<th>status</tr></thead>
 {% for notebook in notebooks %}<tr><td>{% if notebook.page %}<a href="{{ notebook.name | urlencode }}.html">

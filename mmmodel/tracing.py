@@ -110,7 +110,9 @@ class Journal:
             cpu, function, var, before = self.pending
             self.pending = None
             self.steps.append(Step(cpu, function, var.name, before, var.value, *counters(self.kernel)))
+            self.kernel.quiet = False
             self.broken = self.broken or broken(self.kernel, "always")
+            self.kernel.quiet = True
 
 
 def counters(kernel: Any) -> tuple[int | None, int | None, int]:
@@ -140,7 +142,7 @@ def run(build: Build, scenario: Scenario, journal: bool, stop: bool = False) -> 
             found = found or notes.broken
         if op is not None:
             trace.rows.append(Row(len(trace.rows), op, *counters(kernel)))
-        if not trace.verdict.broken and (found := found or broken(kernel, "always", "quiet")):
+        if not trace.verdict.broken and (found := found or broken(kernel, "always")):
             trace.verdict.holds, (trace.verdict.broken, trace.verdict.what) = False, found
             trace.verdict.op = op or f"after {trace.rows[-1].op}"
             trace.verdict.witness = list(notes.steps) if notes else []
