@@ -11,11 +11,16 @@ from .mm_types import Mm, MmuGather, Page, PageTable
 from .versions import V4_5, VERSIONS
 
 
+FLUSHING = 0x10000
+"""In mm->context.attach_count: how often a flush is under way, above the number of CPUs attached."""
+
+
 class Arm(V4_5):
     """arch/arm/include/asm/tlb.h: one page of pointers; freed together after the flush."""
 
     def boot_gather(self, page_size: int, word: int) -> None:
         """A single batch."""
+        super().boot_gather(page_size, word)
         self.mmu_gather_bundle, self.max_gather_batch_count = page_size // word, 0
 
 
@@ -62,30 +67,48 @@ class S390(Immediate):
 
     def tlb_flush_mmu_tlbonly(self, tlb: MmuGather) -> None:
         """__tlb_flush_mm_lazy: only if somebody left a flush to do."""
-        if tlb.mm.flush_mm:
-            self._tlb_flush_mm(tlb.mm)
-
-    def _tlb_flush_mm(self, mm: Mm) -> None:
-        """__tlb_flush_mm."""
-        self.tlb_invalidate(mm)
-        mm.flush_mm = False
+        assert tlb.mm is not None
+        if self.READ_ONCE(tlb.mm.flush_mm):
+            self.tlb_invalidate(tlb.mm)
+            self.WRITE_ONCE(tlb.mm.flush_mm, False)
 
     def pmdp_huge_get_and_clear_full(self, mm: Mm, index: int, full: bool) -> None:
         """pmdp_flush_lazy: IDTE when another CPU has the mm attached, else leave the flush for later."""
         if full:
             super().pmdp_huge_get_and_clear_full(mm, index, full)
-        elif mm.attached - {self.cpu.id}:
-            self.pmdp_huge_clear_flush(mm, index)
+            return
+        here = int(self.cpu.active_mm is mm)
+        if self.atomic_add_return(FLUSHING, mm.attach_count) % FLUSHING > here:
+            self.pmdp_idte(mm, index)
         else:
             self.atomic_set(mm.pmd[index], None)
-            mm.flush_mm = True
+            self.WRITE_ONCE(mm.flush_mm, True)
+        self.atomic_add(-FLUSHING, mm.attach_count)
+
+    def pmdp_huge_clear_flush(self, mm: Mm, index: int) -> None:
+        """pmdp_flush_direct: always IDTE."""
+        self.pmdp_idte(mm, index)
+
+    def pmdp_idte(self, mm: Mm, index: int) -> None:
+        """One instruction makes the entry invalid and purges it from every TLB."""
+        self.step(mm.pmd[index])
+        mm.pmd[index].value = None
+        self.drop_translations(mm, index)
 
     def switch_mm(self, mm: Mm) -> None:
-        """Attach first, then do a flush that was left over (finish_arch_post_lock_switch)."""
+        """Attach, wait for a flush under way, do one that was left over (finish_arch_post_lock_switch)."""
         if self.cpu.active_mm is not mm:
+            self.atomic_add(1, mm.attach_count)
             super().switch_mm(mm)
-            if mm.flush_mm:
-                self._tlb_flush_mm(mm)
+            self.wait_below(mm.attach_count, FLUSHING)
+            if self.READ_ONCE(mm.flush_mm):
+                self.tlb_invalidate(mm)
+
+    def leave_mm(self) -> None:
+        """Detach. The TLB keeps what it holds."""
+        before, self.cpu.active_mm = self.cpu.active_mm, None
+        if before is not None:
+            self.atomic_add(-1, before.attach_count)
 
     # -- page tables are halves of a page, and the page's mapcount says which halves are in use
 
@@ -124,8 +147,15 @@ class S390(Immediate):
 
     def pte_free_tlb(self, tlb: MmuGather, table: PageTable) -> None:
         """page_table_free_rcu, its callback run at once: never through the page gather."""
-        tlb.mm.flush_mm = True
+        assert tlb.mm is not None
+        self.WRITE_ONCE(tlb.mm.flush_mm, True)
         self.pte_free(tlb.mm, table)
+
+    def tlb_remove_table(self, tlb: MmuGather, page: Page) -> None:
+        """Segment tables too go their own way and ask for a flush."""
+        assert tlb.mm is not None
+        self.WRITE_ONCE(tlb.mm.flush_mm, True)
+        super().tlb_remove_table(tlb, page)
 
 
 OWN_GATHER: dict[str, type[V4_5]] = {"arm": Arm, "ia64": Ia64, "s390": S390, "sh": Sh, "um": Um}

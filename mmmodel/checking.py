@@ -8,8 +8,10 @@ from itertools import product
 from typing import TYPE_CHECKING, Any
 
 from .arches import ARCHES
-from .build import Build, choose
+from .build import Build, BuildError, choose
+from .explore import explore
 from .patches import Patch
+from .programs import PROGRAMS
 from .scenarios import SEQUENTIAL
 from .tracing import Verdict, run
 from .versions import VERSIONS
@@ -17,18 +19,31 @@ from .versions import VERSIONS
 if TYPE_CHECKING:
     import pandas as pd
 
+SCENARIOS = (*SEQUENTIAL, *PROGRAMS)
+MOST_CPUS = 8
 COLUMNS = ("version", "arch", "swap", "patches", "scenario", "holds", "broken", "op", "what")
 
 
-def check(build: Build | None = None, scenario: str = "map-read-unmap") -> Verdict:
-    """Run a scenario until an invariant breaks.
+def check(build: Build | None = None, scenario: str = "map-read-unmap", cpus: int | None = None, **bounds: Any) -> Verdict:
+    """Does an invariant break? A sequential scenario is run, a concurrent one explored in every interleaving.
 
-    Raises BuildError for an unknown scenario, naming those there are.
+    cpus: of a concurrent scenario; by default as many as it needs to be interesting. bounds: max_states, max_seconds
+    and progress (called with the number of states) of an exploration; Ctrl-C gives the partial verdict.
+
+    Raises BuildError for an unknown scenario, naming those there are, or a number of CPUs it cannot have.
     """
     build = build or Build()
-    program = SEQUENTIAL[choose("scenario", scenario, SEQUENTIAL)]
-    verdict = run(build, program, journal=False, stop=True).verdict
-    return verdict if verdict.holds else run(build, program, journal=True, stop=True).verdict
+    choose("scenario", scenario, SCENARIOS)
+    if scenario in PROGRAMS:
+        program = PROGRAMS[scenario]
+        number = program.cpus if cpus is None else cpus
+        if not isinstance(number, int) or not program.fewest <= number <= MOST_CPUS:
+            raise BuildError(f"{scenario} takes {program.fewest} to {MOST_CPUS} CPUs, not {number!r}")
+        return explore(build, program, number, **bounds)[0]
+    if cpus not in (None, 1):
+        raise BuildError(f"{scenario} is sequential: it takes 1 CPU; with several: {', '.join(PROGRAMS)}")
+    verdict = run(build, SEQUENTIAL[scenario], journal=False, stop=True).verdict
+    return verdict if verdict.holds else run(build, SEQUENTIAL[scenario], journal=True, stop=True).verdict
 
 
 def behaviour(build: Build) -> tuple[Any, ...]:
@@ -76,7 +91,7 @@ def matrix(
     from tqdm import tqdm
 
     stacks = [(p,) if isinstance(p, str | type) else tuple(p) for p in patches]
-    names = [choose("scenario", s, SEQUENTIAL) for s in scenarios or SEQUENTIAL]
+    names = [choose("scenario", s, SCENARIOS) for s in scenarios or SCENARIOS]
     wanted = [(build, behaviour(build)) for build in builds(archs, versions, swap, stacks)]
     distinct = {key: build for build, key in reversed(wanted)}
     if executor is None:

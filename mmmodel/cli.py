@@ -114,19 +114,32 @@ def note(build: Build) -> None:
 @click.argument("scenario", required=False)
 @build_options
 @click.option("--sequential", is_flag=True, help="Leave the concurrent scenarios out.")
+@click.option("--cpus", type=int, help="Of a concurrent scenario; default what it needs.")
+@click.option("--max-states", type=int, default=5_000_000, show_default=True)
+@click.option("--max-seconds", type=float, default=600.0, show_default=True)
+@click.option("--witness", is_flag=True, help="Print the steps that lead to a broken invariant.")
 @formatted()
-def verdict(build: Build, scenario: str | None, sequential: bool, format_: str) -> None:
+def verdict(build: Build, scenario: str | None, sequential: bool, cpus: int | None, witness: bool, format_: str,
+            **bounds: Any) -> None:  # fmt: skip
     """Check SCENARIO, or every scenario, on a build. Exit status 1 if an invariant breaks.
 
-    Example: mmmodel verdict --sequential --version v4.7 --no-swap
+    Example: mmmodel verdict zap-vs-shrinker --cpus 4 --version v4.5 --arch x86 --witness
     """
-    from .checking import check
+    from tqdm import tqdm
+
+    from .checking import SCENARIOS, check
     from .scenarios import SEQUENTIAL
 
     note(build)
-    found = [check(build, name) for name in ([scenario] if scenario else SEQUENTIAL)]
-    show(("scenario", "holds", "broken", "op", "what"),
-         [(v.scenario, v.holds, v.broken, v.op, v.what) for v in found], format_)  # fmt: skip
+    found = []
+    with tqdm(desc="states", disable=None, leave=False, unit="") as bar:
+        for name in [scenario] if scenario else SEQUENTIAL if sequential else SCENARIOS:
+            found.append(check(build, name, cpus, progress=lambda n: bar.update(n - bar.n), **bounds))
+    show(("scenario", "holds", "broken", "op", "what", "states", "depth", "complete", "bound", "seconds"),
+         [(v.scenario, v.holds, v.broken, v.op, v.what, v.states, v.depth, v.complete, v.bound, round(v.seconds, 3))
+          for v in found], format_)  # fmt: skip
+    for v in found if witness else ():
+        show(("cpu", "function", "changed"), [(s.cpu, s.function, s.changed) for s in v.witness], format_)
     sys.exit(not all(found))
 
 

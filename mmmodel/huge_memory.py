@@ -38,7 +38,7 @@ class HugeMemory(GenericGather):
 
     def get_huge_zero_page(self) -> Page | None:
         """Take a reference; the first one allocates the page. None when that fails."""
-        while True:
+        while self.retry():
             if self.atomic_inc_not_zero(self.huge_zero_refcount):
                 return self.READ_ONCE(self.huge_zero_page)
             zero_page = self.alloc_huge_zero_page()

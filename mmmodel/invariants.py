@@ -31,15 +31,14 @@ def references(kernel: Any) -> int:
     """Who may hold a reference besides the shrinker: mappings and pages in a gather; from v4.9 each mm that asked."""
     if kernel.reference_per_mm:
         return sum(mm.huge_zero.value for mm in kernel.mms)
-    gathers = [cpu.gather for cpu in kernel.cpus if cpu.gather is not None]
-    waiting = sum(page is kernel.huge_zero_page.value for tlb in gathers for batch in tlb.batches for page in batch)
+    waiting = sum(p is kernel.huge_zero_page.value for cpu in kernel.cpus for batch in cpu.gather.batches for p in batch)
     return len(huge_zero_pmds(kernel)) + waiting
 
 
 def references_balance(kernel: Any) -> str:
     """PC while PTR is set; and, while nobody is half-way, HZR and PC against the references that exist."""
     page, hzr = kernel.huge_zero_page.value, kernel.huge_zero_refcount
-    if page is not None and page.count.value < 1:
+    if page is not None and hzr is not None and page.count.value < 1:
         return f"PC is {page.count.value} while PTR names {page}"
     if not kernel.quiet:
         return ""

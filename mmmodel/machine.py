@@ -97,6 +97,12 @@ class Machine:
         self.costs[var.kind] += 1
         var.value += i
 
+    def atomic_add_return(self, i: int, var: Var) -> int:
+        """Add `i`; return the sum."""
+        self.step(var)
+        var.value += i
+        return int(var.value)
+
     def atomic_inc(self, var: Var) -> None:
         """Add one."""
         self.step(var)
@@ -160,6 +166,16 @@ class Machine:
         lock.value = self.cpu.id
         return True
 
+    def wait_below(self, var: Var, limit: int) -> None:
+        """Spin until the word is below a limit; the exploration runs this step only then."""
+        self.step(var)
+        if var.value >= limit:
+            raise RuntimeError(f"{var.name} never falls below {limit}")
+
+    def retry(self) -> bool:
+        """The head of a retry loop: nothing computed in an earlier round is used after it. Always true."""
+        return True
+
     # -- the TLBs
 
     def tlb_fill(self, entry: TlbEntry) -> TlbEntry:
@@ -177,6 +193,10 @@ class Machine:
     def tlb_invalidate(self, mm: Any, index: int | None = None, cpus: list[Cpu] | None = None) -> None:
         """Drop the translations of `mm` (of one slot, if given) on the given CPUs: all of them by default."""
         self.step(mm.tlb_word)
+        self.drop_translations(mm, index, cpus)
+
+    def drop_translations(self, mm: Any, index: int | None = None, cpus: list[Cpu] | None = None) -> None:
+        """What a flush does, as part of a step."""
         self.costs["tlb_flush"] += 1
         for cpu in self.cpus if cpus is None else cpus:
             cpu.tlb = tuple(e for e in cpu.tlb if e.mm is not mm or (index is not None and e.index != index))

@@ -293,73 +293,88 @@ class Memory(HugeMemory):
     # -- user code
 
     def switch_mm(self, mm: Mm) -> None:
-        """Run `mm` on this CPU from now on; the TLB forgets the address space that ran here before."""
-        before, self.cpu.active_mm = self.cpu.active_mm, mm
-        if before is not mm:
-            if before is not None:
-                before.attached -= {self.cpu.id}
-                self.tlb_invalidate(before, cpus=[self.cpu])
-            mm.attached |= {self.cpu.id}
+        """Run `mm` on this CPU from now on."""
+        if self.cpu.active_mm is not mm:
+            self.leave_mm()
+            self.cpu.active_mm = mm
+
+    def leave_mm(self) -> None:
+        """This CPU runs something else now; its TLB forgets the address space."""
+        before, self.cpu.active_mm = self.cpu.active_mm, None
+        if before is not None:
+            self.tlb_invalidate(before, cpus=[self.cpu])
 
     def load(self, mm: Mm, addr: int) -> object:
-        """Read one address: through this CPU's TLB if it holds the translation, else through the page tables."""
-        page = self.translate(mm, addr, write=False)
-        return 0 if page is None else page.content
+        """Read one address: through this CPU's TLB if it holds the translation, else through the page tables.
+
+        None without a mapping (SIGSEGV). Raises MemoryError when the fault cannot be served.
+        """
+        return self.access(mm, addr, None)
 
     def store(self, mm: Mm, addr: int, content: object) -> None:
-        """Write one address."""
-        page = self.translate(mm, addr, write=True)
-        assert page is not None
-        page.content = content
-
-    def translate(self, mm: Mm, addr: int, write: bool) -> Page | None:
-        """The page behind an address, None for the small zero page; faults until there is one.
+        """Write one address.
 
         Raises MemoryError when the fault cannot be served.
         """
+        self.access(mm, addr, content)
+
+    def access(self, mm: Mm, addr: int, content: object | None) -> object:
+        """A load (no content) or store: the instruction is repeated after a fault."""
         self.switch_mm(mm)
-        index, off = divmod(addr, self.hpage_nr)
-        for _ in range(3):
-            self.step(mm.tlb_word)
-            entry = self.tlb_lookup(mm, index, write)
-            if entry is not None:
-                return self.use(mm, entry.page, entry.expects)
-            pmd = self.READ_ONCE(mm.pmd[index])
-            if pmd is not None and pmd.page is not None and pmd.write >= write:
-                self.tlb_fill(TlbEntry(mm, index, pmd.page, pmd.write, pmd.expects))
-                return self.use(mm, pmd.page, pmd.expects)
-            pte = pmd.table.ptes.get(off) if pmd is not None and pmd.table is not None else None
-            if pte is not None and pte.page is not None and not (write and pte.page.mapcount.value):
-                return self.use(mm, pte.page, pte.expects)
-            if pte is not None and not write:
+        for _ in range(4):
+            done, value = self.instruction(mm, addr, content)
+            if done:
+                return value
+            if not mm.maps(addr, addr + 1):
                 return None
-            self.handle_mm_fault(mm, addr, write)
+            self.handle_mm_fault(mm, addr, content is not None)
         raise MemoryError(f"{mm}: no page for address {addr}")
 
-    def use(self, mm: Mm, page: Page, expects: str) -> Page:
-        """Note whether a translation still leads to the data it was made for."""
+    def instruction(self, mm: Mm, addr: int, content: object | None) -> tuple[bool, object]:
+        """One load or store, translation included: a single step. False: it faults."""
+        self.step(mm.tlb_word)
+        write = content is not None
+        index, off = divmod(addr, self.hpage_nr)
+        entry = self.tlb_lookup(mm, index, write)
+        if entry is not None:
+            return True, self.use(mm, entry.page, entry.expects, content)
+        pmd = mm.pmd[index].value if index in mm.pmd else None
+        if pmd is not None and pmd.page is not None and pmd.write >= write:
+            self.tlb_fill(TlbEntry(mm, index, pmd.page, pmd.write, pmd.expects))
+            return True, self.use(mm, pmd.page, pmd.expects, content)
+        pte = pmd.table.ptes.get(off) if pmd is not None and pmd.table is not None else None
+        if pte is not None and pte.page is not None and not (write and pte.page.mapcount.value):
+            return True, self.use(mm, pte.page, pte.expects, content)
+        return pte is not None and not write, 0
+
+    def use(self, mm: Mm, page: Page, expects: str, content: object | None) -> object:
+        """Read or write the page, and note whether the translation still leads to the data it was made for."""
         if page.owner != expects:
             whose = "nobody (free)" if page.owner is None else page.owner
             self.violate("stale-read", f"{mm} uses {page} as {expects}, but it belongs to {whose}")
-        return page
+        if content is not None:
+            page.content = content
+        return page.content
 
     # -- get_user_pages
 
-    def get_user_page(self, mm: Mm, addr: int) -> Page:
-        """Pin the page behind an address of a huge mapping."""
+    def get_user_page(self, mm: Mm, addr: int) -> Page | None:
+        """Pin the page behind an address of a huge mapping; None when there is no such mapping (any more)."""
         self.load(mm, addr)
         self.spin_lock(mm.ptl)
-        page = self.follow_trans_huge_pmd(mm, addr)
+        pmd = mm.pmd[addr // self.hpage_nr].value
+        page: Page | None = None
+        if pmd is not None and pmd.page is not None:
+            page = self.follow_trans_huge_pmd(mm, addr)
+            self.pins += (page,)
         self.spin_unlock(mm.ptl)
-        self.pins += (page,)
         return page
 
     def unpin(self, page: Page, release: str = "put_page") -> None:
         """Release a pin as most callers do (put_page) or as some drivers do (release_pages)."""
-        pins = list(self.pins)
-        pins.remove(page)
-        self.pins = tuple(pins)
         if release == "put_page":
             self.put_page(page)
         else:
             self.release_pages((page,), 1)
+        at = self.pins.index(page)
+        self.pins = self.pins[:at] + self.pins[at + 1 :]

@@ -63,7 +63,7 @@ class PageTable:
 class Mm:
     """struct mm_struct. `vmas` are (start, end) in 4K pages; `pmd` has one word per huge-page slot."""
 
-    __slots__ = ("attached", "deposit", "flush_mm", "huge_zero", "name", "nr_ptes", "pgd", "pgtable_list",
+    __slots__ = ("attach_count", "deposit", "flush_mm", "huge_zero", "name", "nr_ptes", "pgd", "pgtable_list",
                  "pmd", "pmd_tables", "ptl", "rss", "stack", "tlb_word", "vmas")  # fmt: skip
 
     def __init__(self, name: str) -> None:
@@ -78,8 +78,8 @@ class Mm:
         self.ptl = Var(f"{name}.page_table_lock", None, "page_table_lock")
         self.huge_zero = Var(f"{name}.MMF_HUGE_ZERO_PAGE", False, "mm_flag_atomics")
         self.tlb_word = Var(f"{name}.tlb")
-        self.attached: frozenset[int] = frozenset()
-        self.flush_mm = False
+        self.attach_count = Var(f"{name}.attach_count", 0)
+        self.flush_mm = Var(f"{name}.flush_mm", False)
         self.pgd: Page | None = None
         self.stack: Page | None = None
 
@@ -100,11 +100,11 @@ class Mm:
 
 
 class MmuGather:
-    """struct mmu_gather: the pages zapped but not yet freed, in batches of at most `batch_sizes`."""
+    """struct mmu_gather: the pages zapped but not yet freed, in batches; `range`: is there anything to flush?"""
 
     __slots__ = ("batches", "fullmm", "mm", "range")
 
-    def __init__(self, mm: Mm, fullmm: bool) -> None:
-        self.mm, self.fullmm = mm, fullmm
+    def __init__(self) -> None:
+        self.mm: Mm | None = None
         self.batches: tuple[tuple[Page, ...], ...] = ((),)
-        self.range = False
+        self.range = self.fullmm = False

@@ -17,10 +17,13 @@ class GenericGather(SwapState):
         """MAX_GATHER_BATCH: a page of pointers less its header; 510 with 64 bits and 4K pages, and then 19 of them."""
         self.max_gather_batch = (page_size - word - 8) // word
         self.max_gather_batch_count = 10000 // self.max_gather_batch
+        for cpu in self.cpus:
+            cpu.gather = MmuGather()
 
     def tlb_gather_mmu(self, mm: Mm, fullmm: bool = False) -> MmuGather:
         """Start gathering: the on-stack batch, nothing recorded."""
-        self.cpu.gather = tlb = MmuGather(mm, fullmm)
+        tlb: MmuGather = self.cpu.gather
+        tlb.mm, tlb.fullmm, tlb.range, tlb.batches = mm, fullmm, False, ((),)
         return tlb
 
     def tlb_next_batch(self, tlb: MmuGather) -> bool:
@@ -68,7 +71,6 @@ class GenericGather(SwapState):
     def tlb_finish_mmu(self, tlb: MmuGather) -> None:
         """The end of an unmap."""
         self.tlb_flush_mmu(tlb)
-        self.cpu.gather = None
 
     # -- page-table pages of free_pgtables
 

@@ -168,7 +168,7 @@ class PageRefcount(Patch):
 
     def get_huge_zero_page(self) -> Page | None:
         """A speculative reference: the page may be freed and reused between reading PTR and counting, so look again."""
-        while True:
+        while self.retry():
             page = self.READ_ONCE(self.huge_zero_page)
             if page is not None:
                 if self.get_page_unless_zero(page):

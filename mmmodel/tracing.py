@@ -37,11 +37,14 @@ class Step(NamedTuple):
     huge_zero_refcount: int | None
     page_count: int | None
     present: int
+    more: tuple[tuple[str, Any, Any], ...] = ()
+    """In an exploration: everything the step changed, as (word, before, after)."""
 
     @property
     def changed(self) -> str:
         """What the step changed, in words; empty for a read."""
-        return f"{self.word}: {self.before} -> {self.after}" if self.before != self.after else ""
+        changes = self.more or [(self.word, self.before, self.after)]
+        return "; ".join(f"{word}: {before} -> {after}" for word, before, after in changes if before != after)
 
 
 @dataclass

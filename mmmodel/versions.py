@@ -111,7 +111,7 @@ class V5_13(V5_2):
 
     def get_huge_zero_page(self) -> Page | None:
         """PTR, then PFN, then HZR: three writes."""
-        while True:
+        while self.retry():
             if self.atomic_inc_not_zero(self.huge_zero_refcount):
                 return self.READ_ONCE(self.huge_zero_page)
             zero_page = self.alloc_huge_zero_page()

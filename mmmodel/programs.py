@@ -1,0 +1,119 @@
+"""Concurrent scenarios: a set-up that runs alone, then one list of operations per CPU, interleaved in every way."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+Operation = tuple[str, Callable[[Any], object]]
+
+
+class Program(NamedTuple):
+    """`set_up(kernel, cpus)` prepares the state and returns each CPU's operations; they share no local variables."""
+
+    name: str
+    says: str
+    set_up: Callable[..., list[list[Operation]]]
+    cpus: int
+    fewest: int
+
+
+PROGRAMS: dict[str, Program] = {}
+
+
+def program(name: str, cpus: int, fewest: int = 2) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Register a concurrent scenario with its default and smallest number of CPUs."""
+
+    def register(set_up: Callable[..., Any]) -> Callable[..., Any]:
+        PROGRAMS[name] = Program(name, (set_up.__doc__ or "").strip(), set_up, cpus, fewest)
+        return set_up
+
+    return register
+
+
+def on_cpu(k: Any, cpu: int, mm: Any) -> None:
+    """The CPU runs `mm`, has it mapped at slot 0, and holds a live translation of it."""
+    k.cpu = k.cpus[cpu]
+    if not mm.vmas:
+        k.mmap(mm, 0, k.hpage_nr)
+        k.pmd_alloc(mm, 0)
+    k.load(mm, 0)
+
+
+def munmap(mm: Any) -> Operation:
+    """Unmap slot 0."""
+    return "munmap", lambda k: k.munmap(mm, 0, k.hpage_nr)
+
+
+def read(mm: Any) -> Operation:
+    """Read slot 0."""
+    return "read", lambda k: k.load(mm, 0)
+
+
+RECLAIM: list[Operation] = [
+    ("shrink_count", lambda k: k.shrink_huge_zero_page_count()),
+    ("shrink_scan", lambda k: k.shrink_huge_zero_page_scan()),
+]
+REUSE: Operation = ("reuse", lambda k: k.alloc_pages(k.hpage_order, "somebody else"))
+
+
+@program("zap-vs-shrinker", cpus=3)
+def zap_vs_shrinker(k: Any, cpus: int) -> list[list[Operation]]:
+    """CPU 0 unmaps, CPU 1 reclaims and gives the block to somebody else, the others read through live TLB entries.
+
+    A reader then runs something else and comes back to read again. With two CPUs, CPU 1 is the reader too.
+    """
+    leave: Operation = ("leave", lambda k: k.leave_mm())
+    for cpu in [0, *range(2 if cpus > 2 else 1, cpus)]:
+        on_cpu(k, cpu, k.init)
+    readers = [[read(k.init), leave, read(k.init)] for _ in range(2, cpus)]
+    return [[munmap(k.init)], [*RECLAIM, REUSE, *([read(k.init)] if cpus == 2 else [])], *readers]
+
+
+@program("fault-vs-shrinker", cpus=3)
+def fault_vs_shrinker(k: Any, cpus: int) -> list[list[Operation]]:
+    """A huge zero page nobody maps any more: CPU 0 shrinks it while the others, each with its own mm, read-fault."""
+    mms = processes(k, cpus - 1)
+    child = k.new_mm("earlier")
+    on_cpu(k, 0, child)
+    k.store(child, 0, "data")
+    k.exit(child)
+    return [RECLAIM, *([read(mm)] for mm in mms)]
+
+
+def processes(k: Any, number: int) -> list[Any]:
+    """Processes with an empty mapping at slot 0; the last one's CPU is the last."""
+    mms = [k.new_mm(f"mm{i}") for i in range(number)]
+    for mm in mms:
+        k.mmap(mm, 0, k.hpage_nr)
+        k.pmd_alloc(mm, 0)
+    return mms
+
+
+@program("fault-vs-fault", cpus=2)
+def fault_vs_fault(k: Any, cpus: int) -> list[list[Operation]]:
+    """No huge zero page yet: threads of one process (and a process of their own from CPU 2 up) fault at once."""
+    mms = processes(k, max(cpus - 1, 1))
+    owners = [mms[0], *mms][:cpus]
+    return [[read(mm)] for mm in owners]
+
+
+@program("zap-vs-zap", cpus=2)
+def zap_vs_zap(k: Any, cpus: int) -> list[list[Operation]]:
+    """Every CPU unmaps the mapping of its own process."""
+    mms = processes(k, cpus)
+    for cpu, mm in enumerate(mms):
+        on_cpu(k, cpu, mm)
+    return [[munmap(mm)] for mm in mms]
+
+
+@program("pin-vs-zap", cpus=3)
+def pin_vs_zap(k: Any, cpus: int, release: str = "put_page") -> list[list[Operation]]:
+    """CPU 0 unmaps while CPU 1 pins the page and releases it, and (from 3 CPUs) CPU 2 reclaims."""
+    for cpu in (0, 1):
+        on_cpu(k, cpu, k.init)
+    pin: list[Operation] = [
+        ("pin", lambda k: k.get_user_page(k.init, 0)),
+        ("unpin", lambda k: [k.unpin(page, release) for page in k.pins]),
+    ]
+    return [[munmap(k.init)], pin, *(RECLAIM for _ in range(2, cpus))]
