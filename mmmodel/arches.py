@@ -10,7 +10,6 @@ from .data import rows
 from .mm_types import Mm, MmuGather, Page, PageTable
 from .versions import V4_5, VERSIONS
 
-
 FLUSHING = 0x10000
 """In mm->context.attach_count: how often a flush is under way, above the number of CPUs attached."""
 

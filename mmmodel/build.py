@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache
 from typing import Any
 
 from .arches import ARCHES, arch_class
@@ -118,10 +118,13 @@ class Build:
                 reasons[patch.name or patch.__name__] = f"{self.arch} has its own {', '.join(patch.functions())}"
         return reasons
 
-    def boot(self, cpus: int = 1, memory_mib: int = 256) -> Any:
-        """Boot it: a kernel with `cpus` CPUs and one process, the huge zero page not yet allocated."""
+    def boot(self, cpus: int = 1, memory_mib: int = 256, kernel_class: type | None = None) -> Any:
+        """Boot it: a kernel with `cpus` CPUs and one process, the huge zero page not yet allocated.
+
+        kernel_class: a subclass of the build's own, to watch it.
+        """
         facts = ARCHES[self.arch]
-        kernel: Any = self.kernel_class(cpus)
+        kernel: Any = (kernel_class or self.kernel_class)(cpus)
         kernel.build, kernel.thp, kernel.debug_vm = self, self.thp, self.debug_vm
         kernel.hpage_order, kernel.page_tables = int(facts["huge_page_order"]), facts["page_tables"]
         kernel.boot_gather(int(facts["page_kib"]) * 1024, int(facts["word_bits"]) // 8)
@@ -140,10 +143,11 @@ class Build:
         return f"mm.Build({', '.join(parts)})"
 
 
-@lru_cache(maxsize=None)
+@cache
 def compose(version: str, arch: str, swap: bool, patches: tuple[type[Patch], ...]) -> type[V4_5]:
     """One class out of all layers, the highest first."""
     levels = [[p for p in reversed(patches) if p.level() == level] for level in range(3)]
     own = arch_class(arch, version)
-    bases = [*levels[2], *([own] if own else []), *levels[1], *([] if swap else [NoSwap]), *levels[0], VERSIONS[version]]
-    return type("Kernel", tuple(bases), {})
+    configured = [] if swap else [NoSwap]
+    layers = [*levels[2], *([own] if own else []), *levels[1], *configured, *levels[0], VERSIONS[version]]
+    return type("Kernel", tuple(layers), {})

@@ -6,7 +6,9 @@ import csv
 import io
 import json
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Executor
+from contextlib import contextmanager
 from functools import wraps
 from pathlib import Path
 from typing import Any
@@ -38,8 +40,8 @@ def build_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
     @wraps(command)
     def wrapped(patch: tuple[str, ...], **options: Any) -> Any:
-        build = Build(**{name: options.pop(name) for name in ("version", "arch", "swap", "thp", "debug_vm")}, patches=patch)
-        return command(build=build, **options)
+        toggles = {name: options.pop(name) for name in ("version", "arch", "swap", "thp", "debug_vm")}
+        return command(build=Build(**toggles, patches=patch), **options)
 
     for option in (
         click.option("--patch", multiple=True, help="A patch; repeat to stack, in order."),
@@ -149,19 +151,18 @@ def verdict(build: Build, scenario: str | None, sequential: bool, cpus: int | No
 @click.option("--patch", "patches", multiple=True, help="A patch, or a stack joined by +; repeat for several.")
 @click.option("--swap/--no-swap", default=None, help="Default: both.")
 @click.option("--scenario", "scenarios", multiple=True, help="Repeat for several; default all.")
+@click.option("--scheduler", metavar="ADDRESS", help="Run on a Dask cluster (extra: cluster).")
 @formatted()
 def matrix(archs: tuple[str, ...], versions: tuple[str, ...], patches: tuple[str, ...], swap: bool | None,
-           scenarios: tuple[str, ...], format_: str) -> None:  # fmt: skip
+           scenarios: tuple[str, ...], scheduler: str | None, format_: str) -> None:  # fmt: skip
     """Verdicts of many builds, in parallel. Exit status 1 if one does not hold.
 
     Example: mmmodel matrix --arch s390 --arch x86 --version v4.6 --patch quick-hack --patch q3+nr1-shortcut
     """
-    from concurrent.futures import ProcessPoolExecutor
-
     from .checking import matrix as table
 
     stacks = [[name for name in stack.split("+") if name] for stack in ("", *patches)]
-    with ProcessPoolExecutor() as pool:
+    with workers(scheduler) as pool:
         frame = table(archs, versions, (True, False) if swap is None else (swap,), stacks, scenarios, pool, True)
     show(list(frame.columns), frame.values.tolist(), format_)
     sys.exit(not frame["holds"].all())
@@ -198,6 +199,27 @@ def run(build: Build, notebooks: tuple[Path, ...], output: Path, parameter: tupl
         click.echo(f"FAILED {failure}", err=True)
     click.echo(f"{len(report.claims)} claims in {report.seconds:.1f} s; open {report.index}")
     sys.exit(not report.ok)
+
+
+@contextmanager
+def workers(scheduler: str | None) -> Iterator[Executor]:
+    """The processes of this machine, or the workers of a Dask cluster: a lost worker's share is done by the others."""
+    if scheduler is None:
+        from concurrent.futures import ProcessPoolExecutor
+
+        with ProcessPoolExecutor() as pool:
+            yield pool
+        return
+    try:
+        from distributed import Client
+    except ImportError:
+        raise BadUsage("--scheduler needs the extra: pip install 'mmmodel[cluster]'") from None
+    try:
+        client = Client(scheduler, timeout=10)
+    except (OSError, ValueError) as error:
+        raise BadUsage(f"no scheduler at {scheduler}: {error}".splitlines()[0]) from None
+    with client:
+        yield client.get_executor(retries=5)
 
 
 def parsed(value: str) -> Any:

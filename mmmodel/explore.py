@@ -112,8 +112,8 @@ class Walk:
         memory.state = bytearray(state)
         for slot, code in piece.writes:
             memory.state[slot] = code
-        mine = next(((b, a) for w, b, a in changes if w == place.word), (None, None))
-        return Step(cpu, place.function, place.word, *mine, *counters(explorer.kernel), changes)
+        before, after = next(((b, a) for w, b, a in changes if w == place.word), (None, None))
+        return Step(cpu, place.function, place.word, before, after, *counters(explorer.kernel), more=changes)
 
 
 def explore(

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from .machine import Var
 from .mm_types import HUGE_ZERO_PAGE, Mm, MmuGather, Page, PageTable, Pmd, Pte
-from .mmu_gather import GenericGather
+from .pgtable import PageTables
 
 HZR_ATOMICS = "huge_zero_refcount_atomics"
 FALLBACK = "VM_FAULT_FALLBACK"
 
 
-class HugeMemory(GenericGather):
+class HugeMemory(PageTables):
     """The functions of mm/huge_memory.c that a huge zero page meets."""
 
     def boot_huge_memory(self) -> None:
@@ -296,23 +296,3 @@ class HugeMemory(GenericGather):
         page = self.page(head.pfn + addr % self.hpage_nr)
         self.get_page(page)
         return page
-
-    # -- rmap and PMD primitives: mm/rmap.c, asm-generic/pgtable.h
-
-    def page_add_new_anon_rmap(self, page: Page) -> None:
-        """First mapping of a new anonymous page."""
-        page.flags |= {"anon"}
-        self.atomic_set(page.mapcount, 0)
-
-    def page_remove_rmap(self, page: Page) -> None:
-        """One mapping less."""
-        self.atomic_add(-1, page.mapcount)
-
-    def pmdp_huge_get_and_clear_full(self, mm: Mm, index: int, full: bool) -> None:
-        """Clear the entry in memory only: no CPU's TLB hears of it."""
-        self.atomic_set(mm.pmd[index], None)
-
-    def pmdp_huge_clear_flush(self, mm: Mm, index: int) -> None:
-        """Clear the entry and flush it from every TLB."""
-        self.atomic_set(mm.pmd[index], None)
-        self.tlb_invalidate(mm, index)

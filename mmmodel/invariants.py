@@ -31,8 +31,8 @@ def references(kernel: Any) -> int:
     """Who may hold a reference besides the shrinker: mappings and pages in a gather; from v4.9 each mm that asked."""
     if kernel.reference_per_mm:
         return sum(mm.huge_zero.value for mm in kernel.mms)
-    waiting = sum(p is kernel.huge_zero_page.value for cpu in kernel.cpus for batch in cpu.gather.batches for p in batch)
-    return len(huge_zero_pmds(kernel)) + waiting
+    gathered = [page for cpu in kernel.cpus for batch in cpu.gather.batches for page in batch]
+    return len(huge_zero_pmds(kernel)) + sum(page is kernel.huge_zero_page.value for page in gathered)
 
 
 def references_balance(kernel: Any) -> str:
@@ -64,7 +64,7 @@ def recognised(kernel: Any) -> str:
     """is_huge_zero_pmd against what each mapping was made for; asked without taking a step."""
     observer, kernel.observer = kernel.observer, None
     wrong = [
-        f"{mm}: {pmd.page} mapped as {pmd.expects}, is_huge_zero_pmd says {not (pmd.expects == HUGE_ZERO_PAGE)}"
+        f"{mm}: {pmd.page} mapped as {pmd.expects}, is_huge_zero_pmd says {pmd.expects != HUGE_ZERO_PAGE}"
         for mm in kernel.mms
         for pmd in mm.huge_mappings()
         if kernel.is_huge_zero_pmd(pmd) != (pmd.expects == HUGE_ZERO_PAGE)
@@ -103,7 +103,7 @@ INVARIANTS = (
 def broken(kernel: Any, *when: str) -> tuple[str, str] | None:
     """The first invariant that does not hold now: its name and what is wrong."""
     if kernel.violations:
-        return kernel.violations[0]  # type: ignore[no-any-return]
+        return kernel.violations[0]
     for invariant in INVARIANTS:
         if invariant.when in when and (wrong := invariant.check(kernel)):
             return invariant.name, wrong

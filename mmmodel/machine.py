@@ -10,7 +10,7 @@ from __future__ import annotations
 import sys
 from collections import Counter
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 
 class KernelBug(Exception):
@@ -33,7 +33,7 @@ class TlbEntry(NamedTuple):
     """A translation held by one CPU. `expects` is whose data the mapping was made for."""
 
     mm: Any
-    index: int
+    index: int  # type: ignore[assignment]
     page: Any
     write: bool
     expects: str
@@ -172,7 +172,7 @@ class Machine:
         if var.value >= limit:
             raise RuntimeError(f"{var.name} never falls below {limit}")
 
-    def retry(self) -> bool:
+    def retry(self) -> Literal[True]:
         """The head of a retry loop: nothing computed in an earlier round is used after it. Always true."""
         return True
 

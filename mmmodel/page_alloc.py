@@ -46,7 +46,9 @@ class PageAlloc(Machine):
     def touched(self, pfn: int, order: int) -> list[Page]:
         """The pages of a block that were ever looked at; the others are as they were at boot."""
         block = self.mem_map[pfn >> self.hpage_order]
-        return [page for page in block.values() if pfn <= page.pfn < pfn + (1 << order)]
+        if order < self.hpage_order:
+            return [block[p] for p in range(pfn, pfn + (1 << order)) if p in block]
+        return list(block.values())
 
     def free_pages(self) -> int:
         """4K pages free in the zone."""

@@ -22,8 +22,8 @@ else:
 class Patch(Kernel):
     """Base of all patches: define the kernel functions you change; the first line of the docstring is the idea.
 
-    `file` is the source file the patch edits (default: some file under mm/). `since` and `until` are the versions it can
-    be applied to; in others it changes nothing, for the reason in `outside`.
+    `file` is the source file the patch edits (default: some file under mm/). `since` and `until` are the versions it
+    can be applied to; in others it changes nothing, for the reason in `outside`.
     """
 
     name = ""
@@ -164,7 +164,7 @@ class PageRefcount(Patch):
     def boot_huge_memory(self) -> None:
         """There is no huge_zero_refcount."""
         super().boot_huge_memory()
-        self.huge_zero_refcount = None
+        self.huge_zero_refcount = None  # type: ignore[assignment]
 
     def get_huge_zero_page(self) -> Page | None:
         """A speculative reference: the page may be freed and reused between reading PTR and counting, so look again."""

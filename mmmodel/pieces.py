@@ -1,8 +1,8 @@
 """Pieces of kernel code: what one CPU does from one of its steps to the next, learnt by running the kernel functions.
 
 A piece is run once for each combination of values it reads, and remembered: what it read, what it wrote, where it
-stopped. To run it again from the middle of a function, the function is called anew and what it observed so far is handed
-to it again, without touching memory.
+stopped. To run it again from the middle of a function, the function is called anew and what it observed so far is
+handed to it again, without touching memory.
 """
 
 from __future__ import annotations
@@ -42,6 +42,7 @@ class Place:
 
     def __init__(self, cpu: int, index: int, path: tuple[Any, ...], request: tuple[str, str, Any] | None) -> None:
         self.cpu, self.index, self.path = cpu, index, path
+        self.waits: tuple[int, int | None] | None
         self.function, self.word, self.waits = request or ("", "", None)
         self.outside = False
         self.pieces: Any = None
@@ -68,8 +69,8 @@ def explored_class(cls: type) -> type:
         return step
 
     body: dict[str, Any] = {name: asking(name) for name in PRIMITIVES + FUNCTIONS if hasattr(cls, name)}
-    body["pte_alloc_one"] = lambda self, mm: self.reserve
-    body["pte_free"] = lambda self, mm, table: None
+    body["pte_alloc_one"] = lambda self, mm: self.explorer.page_tables[mm]
+    body["pte_free"] = body["pte_free_tlb"] = lambda self, mm, table: None
     body["retry"] = lambda self: self.explorer.retry()
     body["violate"] = lambda self, invariant, what: self.explorer.events.append((invariant, what))
     return type("Explored", (cls,), body)
@@ -78,15 +79,18 @@ def explored_class(cls: type) -> type:
 class Explorer:
     """The pieces of one build and program, found as they are needed."""
 
-    def __init__(self, build: Build, program: Program, cpus: int, **options: Any) -> None:
+    def __init__(
+        self, build: Build, program: Program, cpus: int, kernel_class: type | None = None, **options: Any
+    ) -> None:
         order = int(ARCHES[build.arch]["huge_page_order"])
-        self.kernel: Any = build.boot(cpus, memory_mib=(cpus + 2) << order >> 8)
+        self.kernel: Any = build.boot(cpus, (cpus + 2) << order >> 8, kernel_class)
         self.operations = program.set_up(self.kernel, cpus, **options)
         self.memory = Memory()
         self.inside = self.live = False
         self.events: list[tuple[str, str]] = []
         self.places: dict[Any, Place] = {}
         self.verdicts: dict[bool, Any] = {True: None, False: None}
+        self.request: tuple[str, str, Any] | None = None
         self._watch()
 
     def _watch(self) -> None:
@@ -97,13 +101,17 @@ class Explorer:
         things = [(name, v) for name, v in vars(kernel).items() if type(v).__name__ == "Var"]
         things += [(f"cpu{cpu.id}", cpu) for cpu in kernel.cpus]
         things += [(f"cpu{cpu.id}.gather", cpu.gather) for cpu in kernel.cpus]
-        for mm in kernel.mms:
+        self.page_tables = {mm: PageTable(kernel.page(0)) for mm in kernel.mms}
+        for mm, spare in self.page_tables.items():
+            for table in {v.value.table for v in mm.pmd.values() if v.value is not None and v.value.table} | {spare}:
+                ptes: Any = {0: ABSENT, **table.ptes}
+                table.ptes = WatchedDict(memory, id(table), f"{mm.name}.ptes", ptes)
             mm.deposit = {slot: mm.deposit.get(slot, ABSENT) for slot in mm.pmd}
             mm.rss = dict.fromkeys(("MM_ANONPAGES", "MM_FILEPAGES"), 0) | dict(mm.rss)
-            things += [(mm.name, mm), *((v.name, v) for v in (mm.ptl, mm.huge_zero, mm.tlb_word, mm.attach_count, mm.flush_mm))]
-            things += [(v.name, v) for v in mm.pmd.values()]
+            words = [mm.ptl, mm.huge_zero, mm.tlb_word, mm.attach_count, mm.flush_mm, *mm.pmd.values()]
+            things += [(mm.name, mm), *((word.name, word) for word in words)]
         for page in [p for block in kernel.mem_map.values() for p in block.values()]:
-            things += [(f"page[{page.pfn:#x}]", page), (page.count.name, page.count), (page.mapcount.name, page.mapcount)]
+            things += [(f"page[{page.pfn:#x}]", page), *((w.name, w) for w in (page.count, page.mapcount))]
         for name, thing in things:
             watch(memory, name, thing)
         kernel.free_area = [
@@ -111,8 +119,6 @@ class Explorer:
             for kind, area in enumerate(kernel.free_area)
         ]
         kernel.pageblock = WatchedDict(memory, "pageblock", "pageblock", kernel.pageblock)
-        kernel.reserve = PageTable(kernel.page(0), 0)
-        kernel.reserve.ptes = None
         memory.add("pins", "pins", kernel.pins)
         cls = explored_class(type(kernel))
         slot = memory.slots["pins"]
@@ -218,7 +224,7 @@ class Explorer:
         if node is None:
             node = self.piece(place, place.cpu, state)
             place.pieces = self._insert(place.pieces, node.reads, state, node)
-        return node  # type: ignore[no-any-return]
+        return node
 
     def waiting(self, waits: tuple[int, int | None], state: bytes) -> bool:
         """Is a lock still held, or a word not yet below its limit?"""
@@ -248,7 +254,7 @@ class Explorer:
             node = [broken(self.kernel, "always")]
             self.inside, memory.on_read = False, memory.value
             self.verdicts[quiet] = self._insert(self.verdicts[quiet], list(reads), state, node)
-        return node[0]  # type: ignore[no-any-return]
+        return node[0]
 
     def start(self) -> tuple[bytes, tuple[Place, ...]]:
         """The state after set-up, every CPU before its first step."""

@@ -1,4 +1,4 @@
-"""Scenarios: what user programs, and the shrinker, do. A sequential one is a generator that yields after each operation.
+"""Sequential scenarios: what user programs, and the shrinker, do. Each is a generator that yields after an operation.
 
 The operations and their order are those of the measured programs (data/counters.csv).
 """
@@ -238,7 +238,8 @@ def refill_after_unmap(k: Any) -> Ops:
         yield f"map_read_{i}"
         munmap(k, k.init)
         yield f"munmap_{i}"
-        for filled in range(filled + 1, filled + k.free_pages() // k.hpage_nr - 11):
+        for _ in range(k.free_pages() // k.hpage_nr - 12):
+            filled += 1
             map_write(k, k.init, filled, "pattern")
         yield f"fill_{i}"
     for slot in range(1, filled + 1):
@@ -258,7 +259,7 @@ def fork_pressure(k: Any) -> Ops:
     yield "map_read_1"
     munmap(k, k.init)
     yield "munmap_1"
-    children = []
+    children: list[Mm] = []
     for i in range(1, 13):
         for _ in range(12):
             children.append(child := k.fork(k.init, f"child{len(children)}"))

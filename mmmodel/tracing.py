@@ -124,10 +124,12 @@ def counters(kernel: Any) -> tuple[int | None, int | None, int]:
     return None if hzr is None else hzr.value, None if page is None else page.count.value, int(page is not None)
 
 
-def run(build: Build, scenario: Scenario, journal: bool, stop: bool = False) -> Trace:
+def run(
+    build: Build, scenario: Scenario, journal: bool, stop: bool = False, kernel_class: type | None = None
+) -> Trace:
     """Run a scenario; keep steps if `journal`; with `stop`, not beyond the first broken invariant."""
     started = time.perf_counter()
-    kernel = build.boot(memory_mib=scenario.memory_mib)
+    kernel = build.boot(memory_mib=scenario.memory_mib, kernel_class=kernel_class)
     kernel.costs.clear()
     notes = kernel.observer = Journal(kernel) if journal else None
     trace = Trace(build, scenario.name, [], [], kernel.costs, kernel.dmesg, Verdict(build, scenario.name, True))

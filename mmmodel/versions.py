@@ -1,4 +1,4 @@
-"""The git history as one class hierarchy: each class overrides what its commit changed, so reading it is reading a diff.
+"""The git history as one class hierarchy: each class overrides what its commit changed, so it reads like a diff.
 
 A version that only moved files or renamed entry points has a short class: see `scope` for what is simplified.
 """
@@ -6,11 +6,11 @@ A version that only moved files or renamed entry points has a short class: see `
 from __future__ import annotations
 
 from .machine import Var
-from .memory import Memory
 from .mm_types import Mm, MmuGather, Page, Pmd
+from .process import Processes
 
 
-class V4_5(Memory):
+class V4_5(Processes):
     """Before the commit: zap_huge_pmd puts the huge zero page itself, before the TLBs are flushed."""
 
     reference_per_mm = False

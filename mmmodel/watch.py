@@ -81,6 +81,11 @@ class WatchedDict:
         value = self[item]
         return default if value is ABSENT else value
 
+    def setdefault(self, item: Any, value: Any) -> None:
+        """As of a dictionary."""
+        if self[item] is ABSENT:
+            self[item] = value
+
     def __contains__(self, item: Any) -> bool:
         return (self.key, "item", item) in self.memory.slots and self[item] is not ABSENT
 
@@ -122,6 +127,7 @@ def watched_class(memory: Memory, cls: type) -> type:
     """The class with properties, one per Memory and class."""
     key = ("class", cls)
     if key not in memory.slots:
-        fields = {field: _property(memory, field, getattr(cls, field)) for field in cls.__slots__}
+        names: Any = vars(cls)["__slots__"]
+        fields = {field: _property(memory, field, getattr(cls, field)) for field in names}
         memory.slots[key] = type(cls.__name__, (cls,), {"__slots__": (), **fields})  # type: ignore[assignment]
     return memory.slots[key]  # type: ignore[return-value]
