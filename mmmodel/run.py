@@ -32,16 +32,8 @@ from .data import notebooks_dir, rows
 
 SLOW = 10.0  # seconds; slower cells are named in run.json
 GRACE = 20.0  # seconds to write down what there is, after a deadline or Ctrl-C
-PACKAGES = [
-    "mmmodel",
-    "ipykernel",
-    "ipywidgets",
-    "matplotlib",
-    "nbclient",
-    "nbconvert",
-    "pandas",
-    "papermill",
-]
+PACKAGES = ["mmmodel", "greenlet", "ipykernel", "ipywidgets", "matplotlib", "nbclient", "nbconvert",
+            "pandas", "papermill"]  # fmt: skip
 TITLE = "mmmodel: what this run found"
 STATUS = {"CellTimeoutError": "timed out", "KeyboardInterrupt": "stopped"}
 
@@ -121,6 +113,9 @@ def run(
     paths = sorted(notebooks_dir().glob("*.ipynb")) if notebooks is None else list(notebooks)
     plan = _plan(paths, out, parameters)
     out.mkdir(parents=True, exist_ok=True)
+    for path in plan:  # what an earlier run left is no result of this one
+        for suffix in (".ipynb", ".html"):
+            (out / f"{path.stem}{suffix}").unlink(missing_ok=True)
     start, clock = datetime.now(UTC), time.monotonic()
     timeouts = {"start_timeout": start_timeout, "execution_timeout": execution_timeout}
     timeouts["iopub_timeout"] = execution_timeout  # papermill makes it an error when output is 4 s late
@@ -213,17 +208,14 @@ def _work(
     """The life of a process: execute one notebook, write it down, and as a page."""
     os.setsid()  # a Ctrl-C in the terminal is for the run, which stops its processes
     threading.Thread(target=_follow_parent, daemon=True).start()
-    notebook, page = out / path.name, out / f"{path.stem}.html"
-    notebook.unlink(missing_ok=True)
-    page.unlink(missing_ok=True)
     signal.signal(signal.SIGTERM, _stop)
     signal.signal(signal.SIGALRM, _stop)
     signal.setitimer(signal.ITIMER_REAL, deadline)
     nb = _execute(path, parameters, timeouts)
     _no_more_signals()
-    report.write(notebook, json.dumps(nb, indent=1, ensure_ascii=False) + "\n")
+    report.write(out / f"{path.stem}.ipynb", json.dumps(nb, indent=1, ensure_ascii=False) + "\n")
     failures = _read(nb, Outcome(path.stem, "", "")).failures
-    report.write(page, report.page(nb, path.parent, parameters, failures))
+    report.write(out / f"{path.stem}.html", report.page(nb, path.parent, parameters, failures))
 
 
 def _follow_parent() -> None:
@@ -270,9 +262,8 @@ def _execute(path: Path, parameters: dict[str, object], timeouts: dict[str, int]
     quick = {"request_save_on_cell_execute": False, "autosave_cell_every": 0}
     # A graceful shutdown loses 4 s now and then; ipykernel warns about its transport each time it starts.
     kernel = {"shutdown_kernel": "immediate", "extra_arguments": ["--log-level=ERROR"]}
+    escaped = str(path).replace("{", "{{").replace("}", "}}")  # papermill takes it for a format string
     try:
-        # papermill takes the path for a format string
-        escaped = str(path).replace("{", "{{").replace("}", "}}")
         execute_notebook(
             escaped, None, parameters, cwd=str(path.parent), **fixed, **quick, **kernel, **timeouts
         )
@@ -317,12 +308,12 @@ def _read(nb: Mapping[str, Any], outcome: Outcome) -> Outcome:
                 outcome.claims.append({**claim, "cell": number})
                 if not claim["holds"]:
                     outcome.fail(sentence(_said(claim["id"]), False, claim["how"]), number, claim["id"])
-            elif output["output_type"] == "error" and not (
-                output["ename"] == "ClaimFailed" and outcome.failures
-            ):
+            elif output["output_type"] == "error":
                 name, text = output["ename"], next(iter(output["evalue"].splitlines()), "")
-                status = STATUS.get(name, "failed")
-                outcome.fail(text if name in STATUS else f"{name}: {text}", number, status=status)
+                if name in STATUS:
+                    outcome.fail(text, number, status=STATUS[name])
+                elif name != "ClaimFailed" or not outcome.failures:
+                    outcome.fail(f"{name}: {text}", number)
     return outcome
 
 
