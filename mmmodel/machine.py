@@ -56,6 +56,8 @@ class Machine:
     """Primitives. `observer(var, function)` is told before each step; `costs` counts what they cost."""
 
     observer: Callable[[Var, str], None] | None = None
+    user: Any = None
+    """What the user program remembers from one operation to the next."""
     quiet = True
     """Is every CPU outside the kernel now?"""
 

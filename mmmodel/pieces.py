@@ -9,26 +9,33 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import replace
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from .arches import ARCHES
 from .build import Build
 from .invariants import broken
-from .machine import KernelBug
+from .machine import KernelBug, Machine, Var
 from .mm_types import PageTable
+from .patches import Patch
 from .programs import Program
 from .watch import ABSENT, Memory, WatchedDict, watch
 
 PRIMITIVES = (
     "atomic_read", "READ_ONCE", "atomic_set", "WRITE_ONCE", "atomic_add", "atomic_add_return", "atomic_inc",
     "atomic_dec_and_test", "atomic_inc_not_zero", "cmpxchg", "atomic_cmpxchg", "xchg", "spin_lock", "spin_unlock",
-    "spin_trylock", "wait_below",
+    "spin_trylock", "wait_below", "step",
 )  # fmt: skip
 FUNCTIONS = (
     "tlb_invalidate", "pmdp_idte", "instruction", "alloc_pages", "_free_pages_ok", "put_page_testzero", "get_page",
     "get_page_unless_zero", "page_freeze_refs", "is_huge_zero_page", "is_huge_zero_pmd",
 )  # fmt: skip
-"""Kernel functions that are one step as a whole: each accesses one shared word, or holds a lock of its own."""
+"""Kernel functions that are one step as a whole: each accesses one shared word, or holds a lock of its own. A patch
+that overrides one may do more: then its steps are those inside it."""
+
+ALONE = ("fork", "new_mm", "mmput", "_split_huge_pmd_locked")
+"""Kernel functions that change what is no word of the memory: allowed in a set-up only."""
 
 
 class Preempted(BaseException):
@@ -57,6 +64,13 @@ class Piece(NamedTuple):
     events: tuple[tuple[str, str], ...]
 
 
+def assign(kernel: Any, name: str, value: Any) -> None:
+    """Set an attribute of a kernel; what the code of one CPU may change has to be a word."""
+    if not isinstance(getattr(type(kernel), name, None), property) and name not in ("cpu", "observer", "quiet"):
+        raise RuntimeError(f"{name} came into being during an exploration: set it in boot_huge_memory")
+    object.__setattr__(kernel, name, value)
+
+
 def explored_class(cls: type) -> type:
     """The kernel class whose steps ask the explorer first."""
 
@@ -68,9 +82,19 @@ def explored_class(cls: type) -> type:
 
         return step
 
-    body: dict[str, Any] = {name: asking(name) for name in PRIMITIVES + FUNCTIONS if hasattr(cls, name)}
+    def refusing(name: str) -> Callable[..., Any]:
+        def refuse(self: Any, *args: Any) -> Any:
+            raise RuntimeError(f"{name} cannot be explored: it changes more than the words of the memory")
+
+        return refuse
+
+    body: dict[str, Any] = {name: refusing(name) for name in ALONE}
+    patches = [vars(layer) for layer in cls.__mro__ if issubclass(layer, Patch) and not issubclass(layer, Machine)]
+    whole = [name for name in FUNCTIONS if hasattr(cls, name) and not any(name in patch for patch in patches)]
+    body |= {name: asking(name) for name in (*PRIMITIVES, *whole)}
     body["pte_alloc_one"] = lambda self, mm: self.explorer.page_tables[mm]
     body["pte_free"] = body["pte_free_tlb"] = lambda self, mm, table: None
+    body["__setattr__"] = assign
     body["retry"] = lambda self: self.explorer.retry()
     body["violate"] = lambda self, invariant, what: self.explorer.events.append((invariant, what))
     return type("Explored", (cls,), body)
@@ -118,12 +142,17 @@ class Explorer:
             WatchedDict(memory, ("free", kind), f"free_area[{kind}]", dict(enumerate(area)))
             for kind, area in enumerate(kernel.free_area)
         ]
+        kernel.mem_map = {block: MappingProxyType(pages) for block, pages in kernel.mem_map.items()}
         kernel.pageblock = WatchedDict(memory, "pageblock", "pageblock", kernel.pageblock)
-        memory.add("pins", "pins", kernel.pins)
-        cls = explored_class(type(kernel))
-        slot = memory.slots["pins"]
-        cls.pins = property(lambda k: memory.on_read(slot), lambda k, v: memory.on_write(slot, v))  # type: ignore[attr-defined]
-        kernel.__class__, kernel.explorer = cls, self
+        cls, known = explored_class(type(kernel)), vars(replace(kernel.build, patches=()).boot())
+        for name in ("pins", *(n for n, v in vars(kernel).items() if n not in known and not isinstance(v, Var))):
+            memory.add(name, name, getattr(kernel, name))
+            setattr(cls, name, self._word(memory.slots[name]))
+        kernel.explorer, kernel.__class__ = self, cls
+
+    def _word(self, slot: int) -> property:
+        """An attribute of the kernel, kept in a word."""
+        return property(lambda k: self.memory.on_read(slot), lambda k, v: self.memory.on_write(slot, v))
 
     # -- running one piece of kernel code
 
@@ -134,7 +163,7 @@ class Explorer:
         memory.on_read, memory.on_write = self._read, self._write
         self.path = list(place.path) if place else []
         self.replay, self.live, self.inside = (len(self.path), place is None, False)
-        self.at, self.heads = 0, dict[Any, int]()
+        self.at, self.heads = 0, dict[Any, tuple[int, dict[str, Any]]]()
         self.reads: dict[int, int] = {}
         self.writes: dict[int, int] = {}
         self.events, self.request, self.passed = [], None, place is None
@@ -190,8 +219,10 @@ class Explorer:
     def retry(self) -> bool:
         """Back at the head of a retry loop: forget what was observed since the CPU first came there."""
         frame = sys._getframe(2)
-        head = self.heads.setdefault(frame, self.at)
+        head, before = self.heads.setdefault(frame, (self.at, dict(frame.f_locals)))
         if self.at >= self.replay and self.live:
+            if carried := [name for name, value in before.items() if frame.f_locals[name] != value]:
+                raise RuntimeError(f"a retry loop carries {', '.join(carried)} into its next round: use while True")
             del self.path[head:]
             self.at = self.replay = len(self.path)
         return True

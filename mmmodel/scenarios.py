@@ -20,16 +20,20 @@ class Scenario(NamedTuple):
     says: str
     run: Callable[..., Ops]
     memory_mib: int = 256
+    repeats: bool = False
+    """One cycle over and over: a cycle that leaves the kernel as an earlier one did can only be repeated."""
 
 
 SEQUENTIAL: dict[str, Scenario] = {}
 
 
-def scenario(name: str, memory_mib: int = 256) -> Callable[[Callable[..., Ops]], Callable[..., Ops]]:
+def scenario(
+    name: str, memory_mib: int = 256, repeats: bool = False
+) -> Callable[[Callable[..., Ops]], Callable[..., Ops]]:
     """Register a sequential scenario; its docstring says what it shows."""
 
     def register(run: Callable[..., Ops]) -> Callable[..., Ops]:
-        SEQUENTIAL[name] = Scenario(name, (run.__doc__ or "").strip(), run, memory_mib)
+        SEQUENTIAL[name] = Scenario(name, (run.__doc__ or "").strip(), run, memory_mib, repeats)
         return run
 
     return register
@@ -208,11 +212,11 @@ def split(k: Any) -> Ops:
     yield "end"
 
 
-@scenario("unmap-until-panic", memory_mib=128)
+@scenario("unmap-until-panic", memory_mib=128, repeats=True)
 def unmap_until_panic(k: Any, cycles: int = 2000, ring: int = 100) -> Ops:
     """2000 cycles of map, read, unmap while a ring of private memory is written, verified and replaced."""
     yield "start"
-    ring = min(ring, k.free_pages() // k.hpage_nr - 8)
+    ring = k.user = min(ring, k.free_pages() // k.hpage_nr - 8)
     yield "start_ring"
     for i in range(cycles):
         map_read(k, k.init)
@@ -221,7 +225,8 @@ def unmap_until_panic(k: Any, cycles: int = 2000, ring: int = 100) -> Ops:
         if i >= ring:
             k.load(k.init, slot * k.hpage_nr)
             munmap(k, k.init, slot)
-        map_write(k, k.init, slot, i + 1)
+        map_write(k, k.init, slot, f"pattern {slot}")
+        k.user = slot
         if i <= 20 or (i % 10 == 0 and i <= 200) or i % 50 == 0:
             yield f"iter_{i}"
     yield "done"

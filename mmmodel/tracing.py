@@ -11,6 +11,7 @@ from .build import Build, choose
 from .invariants import broken
 from .machine import KernelBug, Var
 from .scenarios import SEQUENTIAL, Scenario
+from .snapshot import snapshot
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -104,6 +105,7 @@ class Journal:
         self.broken: tuple[str, str] | None = None
 
     def __call__(self, var: Var, function: str) -> None:
+        """A step begins."""
         self.flush()
         self.pending = (self.kernel.cpu.id, function, var, var.value)
 
@@ -127,13 +129,16 @@ def counters(kernel: Any) -> tuple[int | None, int | None, int]:
 def run(
     build: Build, scenario: Scenario, journal: bool, stop: bool = False, kernel_class: type | None = None
 ) -> Trace:
-    """Run a scenario; keep steps if `journal`; with `stop`, not beyond the first broken invariant."""
+    """Run a scenario; keep steps if `journal`; with `stop`, not beyond the first broken invariant.
+
+    With `stop`, a scenario that repeats one cycle also ends when a cycle leaves the kernel as an earlier one did.
+    """
     started = time.perf_counter()
     kernel = build.boot(memory_mib=scenario.memory_mib, kernel_class=kernel_class)
     kernel.costs.clear()
     notes = kernel.observer = Journal(kernel) if journal else None
     trace = Trace(build, scenario.name, [], [], kernel.costs, kernel.dmesg, Verdict(build, scenario.name, True))
-    ops, found, depth = scenario.run(kernel), None, 0
+    ops, found, seen = scenario.run(kernel), None, set[Any]()
     while True:
         try:
             op = next(ops, None)
@@ -151,7 +156,7 @@ def run(
             trace.verdict.holds, (trace.verdict.broken, trace.verdict.what) = False, found
             trace.verdict.op = op or f"after {trace.rows[-1].op}"
             trace.verdict.witness = list(notes.steps) if notes else []
-        if op is None or (stop and found):
+        if op is None or (stop and (found or (scenario.repeats and known(kernel, seen)))):
             break
     if notes:
         trace.steps, kernel.observer = notes.steps, None
@@ -161,6 +166,13 @@ def run(
         trace.verdict.op, trace.verdict.witness = "end", trace.steps
     trace.verdict.seconds = time.perf_counter() - started
     return trace
+
+
+def known(kernel: Any, seen: set[Any]) -> bool:
+    """Was the kernel in this very state after an earlier operation?"""
+    before = len(seen)
+    seen.add(snapshot(kernel))
+    return len(seen) == before
 
 
 def trace(build: Build | None = None, scenario: str = "map-read-unmap") -> Trace:

@@ -13,6 +13,7 @@ import tempfile
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 HERE = Path(__file__).parent
@@ -44,7 +45,7 @@ def _macro(name: str, allowed: tuple[str, ...]) -> str:
     return name.upper().replace("-", "_")
 
 
-def _call(*command: str, cwd: str) -> str:
+def _call(*command: str, cwd: str | None = None) -> str:
     done = subprocess.run(command, cwd=cwd, capture_output=True, text=True)
     output = done.stdout + done.stderr
     if done.returncode or "Error:" in output:
@@ -62,14 +63,15 @@ def _number(pattern: str, output: str) -> int:
 def run(
     model: str, *, version: str, arch: str, swap: bool = True, patch: str = "none", cpus: int = 3,
     blocks: int | None = None, ignore: Iterable[str] = (), mistake: str | None = None,
-    pan_options: Iterable[str] = (),
+    pan_options: Iterable[str] = ("-O2",),
 ) -> Result:  # fmt: skip
     """Search every interleaving of one model.
 
     `arch="generic"` stands for every architecture with the asm-generic gather; `patch` may be a stack such as
     "q2+nr1-shortcut"; `blocks` is the memory of fault-vs-shrinker. `ignore` names invariants to leave out,
     `mistake` adds a deliberate error: both serve to see that each invariant can fail. `pan_options` go to the
-    compiler of the generated program. Raises FileNotFoundError without SPIN or gcc.
+    compiler of the generated program. Two builds that give the same text after the preprocessor are searched once;
+    `search.cache_clear()` forgets. Raises FileNotFoundError without SPIN or gcc.
     """
     for tool in ("spin", "gcc"):
         if shutil.which(tool) is None:
@@ -88,10 +90,18 @@ def run(
     ]
     if blocks is not None:
         options.append(f"-DBLOCKS={blocks}")
+    source = str(HERE / f"{model.replace('-', '_')}.pml")
+    return search(_call("gcc", "-E", "-P", "-x", "c", *options, source), tuple(pan_options))
+
+
+@cache
+def search(text: str, pan_options: tuple[str, ...]) -> Result:
+    """Generate, compile and run the program that searches a model."""
     with tempfile.TemporaryDirectory(prefix="spin-") as scratch:
         start = time.perf_counter()
-        _call("spin", *options, "-a", str(HERE / f"{model.replace('-', '_')}.pml"), cwd=scratch)
-        _call("gcc", "-O2", "-DSAFETY", *pan_options, "-o", "pan", "pan.c", cwd=scratch)
+        Path(scratch, "model.pml").write_text(text)
+        _call("spin", "-a", "model.pml", cwd=scratch)
+        _call("gcc", "-DSAFETY", *pan_options, "-o", "pan", "pan.c", cwd=scratch)
         compiled = time.perf_counter()
         output = _call("./pan", "-m1000000", cwd=scratch)
         end = time.perf_counter()

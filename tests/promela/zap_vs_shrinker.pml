@@ -2,15 +2,21 @@
  *
  * One mm, one PMD that maps the huge zero page, and it is the only mapping in the system. CPU 0 zaps it
  * (MADV_DONTNEED: the gather holds this one page), CPU 1 reclaims memory and hands the block to somebody else,
- * CPUs 2 and up run threads of the same mm, hold a live TLB entry for the page and read the address once.
+ * CPUs 2 and up run threads of the same mm, hold a live TLB entry for the page and read the address once. With two
+ * CPUs, CPU 1 is such a thread too: first it reclaims, then it reads.
  * Configuration and invariants: huge_zero.pml.
  */
 #define BLOCKS 1
 #include "huge_zero.pml"
 
 #define HZP         0                        /* the only block */
-#define THREADS     (CPUS - 2)
-#define EVERYBODY   (((1 << THREADS) - 1) << 2)
+#if CPUS == 2
+#define FIRST       1                        /* the lowest CPU that reads */
+#else
+#define FIRST       2
+#endif
+#define THREADS     (CPUS - FIRST)
+#define EVERYBODY   (((1 << THREADS) - 1) << FIRST)
 #define bit_of(cpu) (1 << (cpu))
 
 /* Deliberate mistakes that no kernel made; the tests use them to see that an invariant can fail. */
@@ -66,7 +72,7 @@ inline clear_pmd() { pmd = false }
 inline flush_tlbs() {                        /* mm/memory.c:tlb_flush_mmu_tlbonly@v4.6: interrupts, in any order */
     do
     :: tlb != 0 ->
-       atomic { cpu = 2; do :: cpu < CPUS - 1 -> cpu++ :: break od; tlb = tlb & ~bit_of(cpu); cpu = 0 }
+       atomic { cpu = FIRST; do :: cpu < CPUS - 1 -> cpu++ :: break od; tlb = tlb & ~bit_of(cpu); cpu = 0 }
     :: else -> break
     od
 }
@@ -90,22 +96,12 @@ proctype zapper() {                          /* mm/huge_memory.c:zap_huge_pmd@v4
     put_huge_zero_page(HZP);
 #endif
 #if VERSION >= 49
-    _nr_pr <= 3;                             /* kernel/fork.c:mmput@v4.9: the threads, started last, have ended */
+    _nr_pr <= 1 + FIRST;                     /* kernel/fork.c:mmput@v4.9: the threads, started last, have ended */
     put_huge_zero_page(HZP); mm_holds = false
 #endif
 }
 
-proctype reclaim() {
-    SCRATCH;
-    do
-    :: huge_zero_page != NULL && REFERENCES == 1 ->     /* mm/huge_memory.c:shrink_huge_zero_page_count@v4.6 */
-       shrink_huge_zero_page_scan()
-    :: atomic { owner[HZP] == FREE -> alloc_block(new, OTHER); new = NULL }     /* somebody else */
-    :: break
-    od
-}
-
-proctype thread(byte me) {
+inline read_and_end(me) {                    /* a thread reads the address once */
     do
     :: d_step { tlb & bit_of(me) -> must(stale_read, owner[HZP] == ZERO) }; break    /* a user's load */
     :: d_step { !(tlb & bit_of(me)) && pmd -> tlb = tlb | bit_of(me) }               /* the hardware's walk */
@@ -119,11 +115,30 @@ proctype thread(byte me) {
 #endif
 }
 
+proctype reclaim() {
+    SCRATCH;
+    do
+    :: huge_zero_page != NULL && REFERENCES == 1 ->     /* mm/huge_memory.c:shrink_huge_zero_page_count@v4.6 */
+       shrink_huge_zero_page_scan()
+    :: atomic { owner[HZP] == FREE -> alloc_block(new, OTHER); new = NULL }     /* somebody else */
+    :: break
+    od;
+#if CPUS == 2
+    read_and_end(1)
+#endif
+}
+
+proctype thread(byte me) { read_and_end(me) }
+
 init {
     byte i;
     atomic {
         owner[HZP] = ZERO; huge_zero_page = HZP; huge_zero_pfn = HZP; huge_zero_refcount = 2;
-        page_count[HZP] = (patched(PAGE_REFCOUNT) -> 2 : 1);
+#if patched(PAGE_REFCOUNT)
+        page_count[HZP] = 2;
+#else
+        page_count[HZP] = 1;
+#endif
         run zapper(); run reclaim();
         for (i : 2 .. CPUS - 1) { run thread(i) }
     }

@@ -1,0 +1,76 @@
+"""State counts of the exploration: data/state_counts.csv, which tests/test_explore.py explores again and compares.
+
+A change of the model that nobody meant shows there, even if it changes no verdict. One that was meant is written down:
+
+    python benchmarks/state_counts.py            # what differs from the file
+    python benchmarks/state_counts.py --write    # write the file
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import sys
+import time
+from collections.abc import Iterator
+from itertools import product
+from pathlib import Path
+
+import mmmodel as mm
+from mmmodel.checking import check
+from mmmodel.patches import PATCHES
+from mmmodel.programs import PROGRAMS
+from mmmodel.versions import VERSIONS
+
+FILE = Path(__file__).parent.parent / "data" / "state_counts.csv"
+SOURCE = "benchmarks/state_counts.py"
+COLUMNS = ("scenario", "cpus", "version", "arch", "swap", "thp", "patches", "holds", "broken",
+           "states", "transitions", "depth", "source", "how")  # fmt: skip
+ARCHES = ("s390", "x86", "sh", "um", "ia64")
+Case = tuple[str, int, mm.Build]
+
+
+def cases() -> Iterator[Case]:
+    """Every scenario on every version; the patches where the regression is; more CPUs."""
+    for (name, program), version, arch, swap in product(PROGRAMS.items(), VERSIONS, ARCHES, (True, False)):
+        yield name, program.cpus, mm.Build(version, arch, swap, thp=True)
+    for (name, program), patch, arch in product(PROGRAMS.items(), PATCHES, ("s390", "x86")):
+        version = max("v4.6", PATCHES[patch].since, key=list(VERSIONS).index)
+        yield name, program.cpus, mm.Build(version, arch, patches=(patch,))
+    for (version, arch), cpus in product((("v4.5", "x86"), ("v4.6", "x86"), ("v4.7", "s390")), (2, 4, 5)):
+        yield "zap-vs-shrinker", cpus, mm.Build(version, arch)
+
+
+def row(scenario: str, cpus: int, build: mm.Build) -> dict[str, str]:
+    """Explore one case."""
+    v = check(build, scenario, cpus)
+    names = "+".join(patch.name for patch in build.patch_classes)
+    values = (scenario, cpus, build.version, build.arch, "ny"[build.swap], "ny"[bool(build.thp)], names,
+              "ny"[v.holds], v.broken, v.states, v.transitions, v.depth, SOURCE, "explored")  # fmt: skip
+    return dict(zip(COLUMNS, map(str, values), strict=True))
+
+
+def main() -> int:
+    """Compare with the file, or write it; 1 if there is a difference."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--write", action="store_true")
+    arguments = parser.parse_args()
+    started = time.perf_counter()
+    rows = [row(*case) for case in cases()]
+    print(f"{len(rows)} explorations, {sum(int(r['states']) for r in rows)} states, {time.perf_counter() - started:.1f} s")
+    if arguments.write:
+        with FILE.open("w", newline="", encoding="utf-8") as file:
+            writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
+            writer.writeheader()
+            writer.writerows(rows)
+        return 0
+    with FILE.open(newline="", encoding="utf-8") as file:
+        written = list(csv.DictReader(file))
+    different = [r for r in rows if r not in written] + [r for r in written if r not in rows]
+    for r in different:
+        print("now " if r in rows else "file", *r.values())
+    return int(bool(different))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,41 @@
+"""What several test files share."""
+
+import os
+import shutil
+
+import pytest
+from hypothesis import settings
+
+pytest_plugins = ["pytester"]
+REQUIRE_ALL = bool(os.environ.get("MMMODEL_REQUIRE_ALL"))
+
+# The suite is the same each time; `pytest --hypothesis-profile explore` looks where nobody looked before.
+settings.register_profile("repeatable", derandomize=True, database=None, deadline=None)
+settings.register_profile("explore", max_examples=2000, deadline=None, print_blob=True)
+settings.load_profile("repeatable")
+
+
+def refuse(report):
+    """A skipped test (or file) fails where everything has to run."""
+    if REQUIRE_ALL and report.skipped and not hasattr(report, "wasxfail"):
+        report.outcome, report.longrepr = "failed", f"skipped, but MMMODEL_REQUIRE_ALL is set: {report.longrepr}"
+    return report
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport():
+    return refuse((yield))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report():
+    return refuse((yield))
+
+
+@pytest.fixture(scope="session")
+def chromium():
+    """Path of the browser."""
+    path = shutil.which("chromium")
+    if path is None:
+        pytest.skip("install the Debian package chromium")
+    return path

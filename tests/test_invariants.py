@@ -1,0 +1,239 @@
+"""No invariant is vacuous: for each there is a build that breaks it. And the guards of question 1."""
+
+import pytest
+
+import mmmodel as mm
+from mmmodel.invariants import INVARIANTS, broken
+from mmmodel.machine import KernelBug
+from mmmodel.mm_types import HUGE_ZERO_PAGE
+from mmmodel.scenarios import SEQUENTIAL
+
+NAMED = {invariant.name: invariant for invariant in INVARIANTS}
+
+
+def boot(build, cpus=1):
+    """A kernel with two huge zero mappings, at slots 0 and 1."""
+    kernel = build.boot(cpus=cpus, memory_mib=16)
+    for slot in (0, 1):
+        kernel.mmap(kernel.init, slot * kernel.hpage_nr, (slot + 1) * kernel.hpage_nr)
+        kernel.load(kernel.init, slot * kernel.hpage_nr)
+    return kernel
+
+
+def unmap(kernel, slot):
+    kernel.munmap(kernel.init, slot * kernel.hpage_nr, (slot + 1) * kernel.hpage_nr)
+
+
+def unmapped(build):
+    """The first unmap is over, the second mapping still there."""
+    kernel = boot(build)
+    unmap(kernel, 0)
+    return kernel
+
+
+def reused_as_thp(build):
+    """Huge pages are written to until memory is short: a freed block is among them."""
+    kernel = unmapped(build)
+    slot = 2
+    while kernel.free_pages() > 2 * kernel.hpage_nr:
+        slot += 1
+        kernel.mmap(kernel.init, slot * kernel.hpage_nr, (slot + 1) * kernel.hpage_nr)
+        kernel.store(kernel.init, slot * kernel.hpage_nr, "data")
+    return kernel
+
+
+def read_after_unmap(build):
+    """The other mapping is read."""
+    kernel = unmapped(build)
+    kernel.load(kernel.init, kernel.hpage_nr)
+    return kernel
+
+
+def pin_released_by_release_pages(build):
+    """A driver gives a pin of the head back through release_pages."""
+    kernel = boot(build)
+    kernel.unpin(kernel.get_user_page(kernel.init, 0), "release_pages")
+    return kernel
+
+
+def shrinker_delayed(build, before="huge_zero_pfn"):
+    """CPU 0 runs the shrinker; just before it writes `before`, CPU 1 takes a read fault."""
+    kernel = boot(build, cpus=2)
+    for slot in (0, 1):
+        unmap(kernel, slot)
+    if kernel.reference_per_mm:
+        kernel.mm_put_huge_zero_page(kernel.init)
+    other = kernel.new_mm("other")
+    kernel.mmap(other, 0, kernel.hpage_nr)
+
+    def fault(word, function):
+        if (word.name, function) == (before, "shrink_huge_zero_page_scan"):
+            kernel.observer, kernel.cpu = None, kernel.cpus[1]
+            kernel.load(other, 0)
+            kernel.cpu = kernel.cpus[0]
+
+    kernel.observer = fault
+    kernel.shrink_huge_zero_page_scan()
+    kernel.observer = None
+    return kernel
+
+
+BROKEN = {
+    "references-balance": [(boot, mm.Build(arch="x86"), unmapped, mm.Build())],
+    "pointer-alive": [(unmapped, mm.Build(arch="x86"), unmapped, mm.Build())],
+    "recognised": [
+        (reused_as_thp, mm.Build(version="v4.7"), reused_as_thp, mm.Build()),
+        (shrinker_delayed, mm.Build(version="v5.2"), shrinker_delayed, mm.Build(version="v5.13")),
+    ],
+    "not-leaked": [
+        (unmapped, mm.Build(patches=["q4"]), unmapped, mm.Build()),
+        (unmapped, mm.Build(arch="x86"), pin_released_by_release_pages, mm.Build(arch="x86")),
+        (unmapped, mm.Build(version="v4.9"), pin_released_by_release_pages, mm.Build(version="v4.9")),
+    ],
+}
+CASES = [
+    pytest.param(name, *case, id=f"{name}-{case[3]!r}-{case[2].__name__}")
+    for name, cases in BROKEN.items()
+    for case in cases
+]
+
+
+@pytest.mark.parametrize(("name", "good_state", "good", "bad_state", "bad"), CASES)
+def test_an_invariant_holds_here_and_breaks_there(name, good_state, good, bad_state, bad):
+    check = NAMED[name].check
+    assert check(good_state(good)) == ""
+    assert check(bad_state(bad)) != ""
+
+
+def test_stale_read_is_an_event():
+    assert broken(read_after_unmap(mm.Build(version="v4.7"))) is None
+    name, what = broken(read_after_unmap(mm.Build()))
+    assert name == "stale-read"
+    assert "nobody" in what
+
+
+def test_stale_read_of_somebody_elses_data():
+    kernel = reused_as_thp(mm.Build())
+    assert kernel.load(kernel.init, kernel.hpage_nr) == "data"
+    assert broken(kernel)[0] == "stale-read"
+
+
+def test_no_bug_is_an_event():
+    unmap(unmapped(mm.Build()), 1)
+    with pytest.raises(KernelBug, match="page_ref_count"):
+        unmap(unmapped(mm.Build(debug_vm=True)), 1)
+
+
+def test_every_invariant_is_shown_to_break():
+    assert set(NAMED) == {*BROKEN, "stale-read", "no-bug"}
+
+
+def test_a_verdict_names_the_invariant_that_broke_first():
+    assert mm.check(mm.Build(), "two-mappings").broken in ("references-balance", "pointer-alive")
+    guarded = mm.check(mm.Build(debug_vm=True, patches=["q1-guard"]), "two-mappings")
+    assert guarded.broken == "no-bug"
+    assert "is_huge_zero_page" in guarded.what
+
+
+# -- the two halves of CVE-2026-74632, stepped by hand
+
+
+def test_a_late_write_of_the_pfn_hides_the_new_page():
+    kernel = shrinker_delayed(mm.Build(version="v5.13"))
+    page = kernel.huge_zero_page.value
+    assert page.owner == HUGE_ZERO_PAGE
+    assert kernel.is_huge_zero_page(page)
+    assert kernel.huge_zero_pfn.value is None
+    assert broken(kernel, "always")[0] == "recognised"
+
+
+@pytest.mark.parametrize("version", ["v5.13", "v5.14"])
+def test_with_the_lock_the_fault_has_to_wait(version):
+    with pytest.raises(RuntimeError, match="huge_zero_lock is already held by CPU 0"):
+        shrinker_delayed(mm.Build(version=version, patches=["pfn-lock"]))
+
+
+@pytest.mark.parametrize("version", ["v4.7", "v5.2", "v5.13", "v5.14"])
+def test_a_fault_before_the_shrinker_begins_keeps_the_page(version):
+    kernel = shrinker_delayed(mm.Build(version=version), before="huge_zero_refcount")
+    assert kernel.huge_zero_page.value.owner == HUGE_ZERO_PAGE
+    assert broken(kernel, "always") is None
+
+
+# -- the guards of question 1
+
+CORRECT = [
+    mm.Build(version="v4.5", arch="s390"),
+    mm.Build(version="v4.5", arch="x86"),
+    mm.Build(arch="x86"),
+    mm.Build(arch="arm64"),
+    *[mm.Build(version=version) for version in ("v4.7", "v4.9", "v5.2", "v5.13", "v5.14")],
+    *[mm.Build(patches=[patch]) for patch in ("quick-hack", "q2", "q3", "q4")],
+]
+BAD = [mm.Build(), mm.Build(swap=False), mm.Build(version="v4.7", swap=False), mm.Build(arch="sh", thp=True)]
+
+
+def guarded(build, guard, debug_vm=True):
+    return mm.Build(
+        version=build.version,
+        arch=build.arch,
+        swap=build.swap,
+        thp=build.thp,
+        debug_vm=debug_vm,
+        patches=[*build.patches, guard],
+    )
+
+
+@pytest.mark.parametrize("guard", ["q1-guard", "q1-guard-put-page"])
+@pytest.mark.parametrize("build", BAD, ids=repr)
+def test_a_guard_fires_at_the_first_bad_unmap(build, guard):
+    kernel = boot(guarded(build, guard))
+    with pytest.raises(KernelBug, match="is_huge_zero_page"):
+        unmap(kernel, 0)
+    assert len(kernel.dmesg) == 1
+
+
+@pytest.mark.parametrize("build", BAD, ids=repr)
+def test_a_guard_detects_but_does_not_repair(build):
+    assert (
+        mm.trace(guarded(build, "q1-guard", debug_vm=False), "two-mappings").rows
+        == mm.trace(build, "two-mappings").rows
+    )
+
+
+@pytest.mark.parametrize("scenario", [name for name in SEQUENTIAL if name != "unmap-until-panic"])
+@pytest.mark.parametrize("guard", ["q1-guard", "q1-guard-put-page"])
+def test_without_pins_no_guard_fires_on_a_correct_kernel(guard, scenario):
+    for build in CORRECT:
+        assert mm.check(guarded(build, guard), scenario)
+
+
+def pinned_and_shrunk(kernel):
+    """A pin outlives every mapping and the shrinker; then it is released, and that frees the page for good."""
+    page = kernel.get_user_page(kernel.init, 0)
+    unmap(kernel, 0)
+    unmap(kernel, 1)
+    if kernel.reference_per_mm:
+        kernel.mm_put_huge_zero_page(kernel.init)
+    assert kernel.shrink_huge_zero_page_scan() == kernel.hpage_nr
+    assert page.owner == HUGE_ZERO_PAGE
+    kernel.unpin(page)
+    assert page.owner is None
+
+
+@pytest.mark.parametrize("build", CORRECT, ids=repr)
+def test_the_exact_guard_never_fires_on_a_pin(build):
+    kernel = boot(guarded(build, "q1-guard"))
+    kernel.unpin(kernel.get_user_page(kernel.init, 0))
+    kernel.unpin(kernel.get_user_page(kernel.init, 5))
+    pinned_and_shrunk(kernel)
+    assert kernel.dmesg == []
+    assert broken(kernel, "always") is None
+
+
+@pytest.mark.parametrize("build", CORRECT, ids=repr)
+def test_the_naive_guard_fires_on_a_legal_pin(build):
+    kernel = boot(guarded(build, "q1-guard-put-page"))
+    page = kernel.get_user_page(kernel.init, 0)
+    with pytest.raises(KernelBug, match="is_huge_zero_page"):
+        kernel.unpin(page)

@@ -1,0 +1,109 @@
+"""Notebooks: committed clean, short cells, and true for every parameter."""
+
+import json
+import re
+from statistics import median, quantiles
+
+import nbformat
+import papermill
+import pytest
+
+import mmmodel as mm
+from mmmodel.data import notebooks_dir
+from mmmodel.report import WIDGET, headline, parameters_of
+
+NOTEBOOKS = sorted(notebooks_dir().glob("*.ipynb"))
+PARAMETERS = {"version": "v4.6", "arch": "s390", "swap": True, "patches": []}
+# Each version, SWAP on and off, patched or not, own and generic gather, with and without huge pages.
+COVERING = {
+    "default": {},
+    "fixed": {"arch": "x86", "version": "v4.7"},
+    "fixed-noswap": {"version": "v4.7", "swap": False},
+    "no-huge-pages": {"arch": "sh", "version": "v5.2"},
+    "shortcut": {"version": "v4.9", "patches": ["nr1-shortcut"]},
+    "before": {"arch": "ia64", "version": "v4.5", "swap": False},
+    "page-refcount": {"arch": "arm64", "patches": ["page-refcount"]},
+    "two-patches": {"version": "v5.13", "swap": False, "patches": ["swapn-macro", "pfn-lock"]},
+    "today": {"arch": "powerpc", "version": "v5.14"},
+}
+
+
+def named(path):
+    return path.stem
+
+
+@pytest.fixture(params=NOTEBOOKS, ids=named)
+def notebook(request):
+    return nbformat.read(request.param, as_version=4)
+
+
+def code_cells(notebook):
+    return [cell for cell in notebook.cells if cell.cell_type == "code"]
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=named)
+def test_committed_clean(path):
+    text = path.read_text(encoding="utf-8")
+    notebook = json.loads(text)
+    nbformat.validate(notebook)
+    assert text == json.dumps(notebook, indent=1, ensure_ascii=False, sort_keys=True) + "\n"
+    assert (notebook["nbformat"], notebook["nbformat_minor"]) == (4, 5)
+    assert notebook["metadata"]["kernelspec"]["name"] == "python3"
+    assert set(notebook["metadata"]) <= {"kernelspec", "language_info"}
+    for cell in notebook["cells"]:
+        assert cell["cell_type"] == "markdown" or (cell["outputs"], cell["execution_count"]) == ([], None)
+        assert not re.fullmatch("[0-9a-f]{8}(-[0-9a-f]{4})*", cell["id"]), "an id a reader can say"
+
+
+def test_one_cell_of_parameters(notebook):
+    tagged = [cell for cell in notebook.cells if "parameters" in cell.metadata.get("tags", [])]
+    assert len(tagged) == 1
+    assert parameters_of(notebook.cells) == PARAMETERS
+
+
+def test_opens_with_its_question_and_its_time(notebook):
+    title, question = headline(notebook.cells)
+    assert title
+    assert question.endswith("?")
+    assert "*Time: " in notebook.cells[0].source
+
+
+def test_a_cell_is_a_handful_of_lines(notebook):
+    lengths = [len(cell.source.splitlines()) for cell in code_cells(notebook)]
+    assert median(lengths) <= 4
+    assert quantiles(lengths, n=10)[-1] <= 12
+    assert max(lengths) <= 25
+    assert max(len(line) for cell in code_cells(notebook) for line in cell.source.splitlines()) <= 110
+
+
+def test_offers_toggles_and_exercises(notebook):
+    source = "\n".join(cell.source for cell in notebook.cells)
+    assert "mm.explorer(" in source
+    assert "# Exercises" in source
+    assert "<details>" in source
+    assert not any(word in source for word in ("interact(", "interactive(", "Output("))
+
+
+@pytest.mark.parametrize("parameters", COVERING.values(), ids=COVERING)
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=named)
+def test_runs_and_stays_true(path, parameters, tmp_path, monkeypatch):
+    monkeypatch.setenv("PYTHONPATH", str(notebooks_dir().parent))
+    mm.Build(**parameters)
+    done = papermill.execute_notebook(
+        path,
+        tmp_path / path.name,
+        parameters,
+        cwd=path.parent,
+        progress_bar=False,
+        autosave_cell_every=0,
+        request_save_on_cell_execute=False,
+        execution_timeout=120,
+        start_timeout=60,
+    )
+    for cell in code_cells(done):
+        kinds = [list(output.get("data", ())) for output in cell.outputs]
+        assert all(output.output_type != "error" for output in cell.outputs)
+        assert not [output.text for output in cell.outputs if output.get("name") == "stderr"]
+        live = [i for i, kind in enumerate(kinds) if WIDGET in kind]
+        assert all("text/html" in kinds[i - 1] for i in live if i), "a static copy comes before each widget"
+        assert 0 not in live

@@ -1,0 +1,182 @@
+"""The package as a whole: what importing it costs, what is documented, and that the project files agree."""
+
+import ast
+import csv
+import inspect
+import re
+import subprocess
+import sys
+import tomllib
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+import yaml
+
+import mmmodel as mm
+
+ROOT = Path(__file__).parents[1]
+MODULES = sorted(ROOT.glob("mmmodel/**/*.py"))
+TABLES = sorted(ROOT.glob("data/*.csv"))
+SET_UP = "python3 -m venv .venv && .venv/bin/pip install -e '.[test]' && "
+CONDA_NAMES = {"matplotlib": "matplotlib-base", "playwright": "playwright-python"}
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+readable = pytest.mark.parametrize("module", MODULES, ids=lambda path: path.stem)
+
+
+def text(name):
+    return (ROOT / name).read_text(encoding="utf-8")
+
+
+# -- importing
+
+
+@pytest.mark.parametrize("use", ["pass", "mm.trace(); mm.check(); mm.Build(patches=['q2']).boot()"])
+def test_neither_importing_nor_running_the_model_needs_the_notebook_stack(use):
+    heavy = {"pandas", "numpy", "matplotlib", "IPython", "ipywidgets", "papermill", "nbconvert", "jupyterlab"}
+    code = f"import sys, mmmodel as mm; {use}; print(*sys.modules)"
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert heavy.isdisjoint(found.stdout.split())
+
+
+def test_every_public_name_can_be_had():
+    for name in mm.__all__:
+        assert getattr(mm, name) is not None
+    assert dir(mm) == mm.__all__
+
+
+def test_version():
+    assert mm.__version__ == PROJECT["version"]
+    assert f"version: {mm.__version__}" in text("CITATION.cff")
+    assert f"## {mm.__version__}" in text("CHANGELOG.md")
+
+
+# -- the code
+
+
+def public(tree):
+    """Public classes and functions of a module, methods included, nested functions not."""
+    for node in tree.body:
+        if isinstance(node, ast.ClassDef | ast.FunctionDef) and not node.name.startswith("_"):
+            yield node
+            if isinstance(node, ast.ClassDef):
+                yield from (f for f in node.body if isinstance(f, ast.FunctionDef) and f.name[0] != "_")
+
+
+@readable
+def test_every_module_and_everything_public_in_it_has_a_docstring(module):
+    tree = ast.parse(module.read_text(encoding="utf-8"))
+    assert ast.get_docstring(tree)
+    assert [node.name for node in public(tree) if not ast.get_docstring(node)] == []
+
+
+@readable
+def test_everything_public_is_annotated(module):
+    functions = [f for f in public(ast.parse(module.read_text(encoding="utf-8"))) if isinstance(f, ast.FunctionDef)]
+    bare = []
+    for function in functions:
+        a = function.args
+        arguments = [*a.posonlyargs, *a.args, *a.kwonlyargs, *filter(None, (a.vararg, a.kwarg))]
+        if not function.returns or any(x.annotation is None and x.arg not in ("self", "cls") for x in arguments):
+            bare.append(function.name)
+    assert bare == []
+
+
+@readable
+def test_a_module_fits_on_a_few_screens(module):
+    assert len(module.read_text(encoding="utf-8").splitlines()) < 300
+
+
+def test_kernel_functions_are_documented_where_they_are_defined():
+    """Also those of patches: the first line of each docstring is the idea."""
+    for patch in import_module("mmmodel.patches").PATCHES.values():
+        assert inspect.getdoc(patch)
+        for name in patch.functions():
+            assert vars(patch)[name].__doc__, (patch, name)
+
+
+# -- the data
+
+
+@pytest.mark.parametrize("table", TABLES, ids=lambda path: path.stem)
+def test_every_row_says_how_it_is_known_and_where_from(table):
+    with table.open(newline="", encoding="utf-8") as file:
+        found = list(csv.DictReader(file))
+    columns = list(found[0])
+    how = [name for name in columns if name in ("how", "kind")]
+    source = [name for name in columns if re.search("source|tree|citations|where_seen", name)]
+    assert how
+    assert source
+    for number, row in enumerate(found, start=2):
+        assert None not in (*row, *row.values()), f"line {number} has too many or too few columns"
+        assert any(row[name] for name in how), f"line {number} does not say how"
+        assert any(row[name] for name in source), f"line {number} has no source"
+
+
+# -- the project files
+
+
+def requirements():
+    """Every requirement that the tests' environment needs: name -> lower bound."""
+    wanted = [*PROJECT["dependencies"], *PROJECT["optional-dependencies"]["test"]]
+    return dict(re.fullmatch(r"([\w-]+)>=([\d.]+)", item).groups() for item in wanted)
+
+
+def test_conda_environment_agrees_with_pyproject():
+    listed = yaml.safe_load(text("environment.yml"))["dependencies"]
+    packages = [item for item in listed if isinstance(item, str) and item != "pip"]
+    conda = dict(item.split(">=") for item in packages)
+    assert f">={conda.pop('python')}" == PROJECT["requires-python"]
+    assert conda == {CONDA_NAMES.get(name, name): bound for name, bound in requirements().items()}
+
+
+@pytest.mark.parametrize("command", ["mmmodel run", "pytest"])
+def test_readme_has_each_command_on_a_line_of_its_own(command):
+    lines = [line for line in text("README.md").splitlines() if line.endswith(f"{command}`")]
+    assert lines == [f"`{SET_UP}.venv/bin/{command}`"]
+
+
+def test_ci_runs_the_readmes_test_command():
+    script = re.search(r"test_command=\$\(sed -n '([^']*)' README.md\)", text(".ci/run")).group(1)
+    found = subprocess.run(["sed", "-n", script, "README.md"], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert found.stdout == f"{SET_UP}.venv/bin/pytest\n"
+    assert 'eval "$test_command"' in text(".ci/run")
+    assert "export MMMODEL_REQUIRE_ALL=1" in text(".ci/run")
+    assert ".ci/run" in text(".github/workflows/ci.yml")
+    assert (ROOT / ".ci/run").stat().st_mode & 0o100
+
+
+def test_ci_runs_every_supported_python():
+    job = yaml.safe_load(text(".github/workflows/ci.yml"))["jobs"]["test"]
+    assert f">={job['strategy']['matrix']['python'][0]}" == PROJECT["requires-python"]
+
+
+@pytest.mark.parametrize("name", ["README.md", "CONTRIBUTING.md"])
+def test_files_and_patches_that_are_named_exist(name):
+    named = re.findall(r"`((?:mmmodel|data|tests|benchmarks|notebooks|\.ci)/[\w.-]*)`", text(name))
+    linked = re.findall(r"\]\(([\w./-]+)\)", text(name))
+    missing = [path for path in named + linked if "NN-" not in path and not (ROOT / path).exists()]
+    assert missing == []
+
+
+def test_the_commands_in_the_readme_are_understood():
+    from click.testing import CliRunner
+
+    from mmmodel.cli import main
+
+    commands = re.findall(r"^    mmmodel (.*?)(?:  +#.*)?$", text("README.md"), re.MULTILINE)
+    assert len(commands) >= 6
+    for command in commands:
+        if command.split()[0] not in ("lab", "run", "matrix"):
+            assert CliRunner().invoke(main, command.split()).exit_code in (0, 1), command
+
+
+@pytest.mark.parametrize("skip", ["def test(): pytest.skip('no chromium')", "pytest.importorskip('nothing_like_it')"])
+def test_a_skip_is_a_failure_where_everything_has_to_run(skip, pytester, monkeypatch):
+    pytester.makeconftest(text("tests/conftest.py"))
+    pytester.makepyfile(f"import pytest\n{skip}")
+    monkeypatch.delenv("MMMODEL_REQUIRE_ALL", raising=False)
+    assert pytester.runpytest_inprocess().parseoutcomes() == {"skipped": 1}
+    monkeypatch.setenv("MMMODEL_REQUIRE_ALL", "1")
+    (outcome,) = pytester.runpytest_inprocess().parseoutcomes()
+    assert outcome in {"failed", "errors"}

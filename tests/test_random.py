@@ -1,0 +1,226 @@
+"""Random programs: processes map, read, write, unmap, fork and exit; somebody pins; the shrinker runs.
+
+On builds that should hold no invariant ever breaks, and memory reads as what was written to it. On the broken ones a
+shortest program that shows it is found.
+"""
+
+import pytest
+from hypothesis import Phase, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
+
+import mmmodel as mm
+from mmmodel.invariants import broken
+from mmmodel.machine import KernelBug
+
+SLOTS, CPUS, PROCESSES, PINS, MEMORY = 3, 2, 3, 3, 8
+WHOLE, FIRST, SECOND = (0, 1), (0, 0.5), (0.5, 1)
+which = st.integers(0, 99)
+parts = st.sampled_from((WHOLE, FIRST, SECOND))
+halves = st.sampled_from((FIRST, SECOND))
+
+
+class Programs(RuleBasedStateMachine):
+    """`build` is the kernel under test; `program` is what was done to it."""
+
+    build: mm.Build
+    program: list[str]
+
+    @initialize()
+    def boot(self):
+        self.k = self.build.boot(cpus=CPUS, memory_mib=MEMORY)
+        self.written, self.whole = {}, True
+        self.names = [f"child{i}" for i in range(99, 0, -1)]
+        type(self).program = self.program = []
+
+    # -- helpers
+
+    def range(self, slot, part=WHOLE):
+        return [int((slot + end) * self.k.hpage_nr) for end in part]
+
+    def mapped(self, which, part=WHOLE):
+        """One of the (process, slot) of which this part is mapped; None when there is none."""
+        found = [(m, s) for m in self.k.mms for s in range(SLOTS) if m.maps(*self.range(s, part))]
+        return found[which % len(found)] if found else None
+
+    def unmapped(self, which, mms=None):
+        found = [(m, s) for m in mms or self.k.mms for s in range(SLOTS) if not m.overlaps(*self.range(s))]
+        return found[which % len(found)] if found else None
+
+    def do(self, name, *arguments):
+        """One operation; when memory is exhausted it has not happened."""
+        self.program.append(f"{name}({', '.join(map(str, arguments))})")
+        self.whole = False
+        try:
+            return getattr(self.k, name)(*arguments)
+        except MemoryError:
+            return None
+
+    # -- operations
+
+    @rule(cpu=st.integers(0, CPUS - 1))
+    def run_on(self, cpu):
+        if self.k.cpu is not self.k.cpus[cpu]:
+            self.k.cpu = self.k.cpus[cpu]
+            self.program.append(f"cpu {cpu}")
+
+    @rule(which=which)
+    def map_read(self, which):
+        if place := self.unmapped(which):
+            self.do("mmap", place[0], *self.range(place[1]))
+            assert self.do("load", place[0], *self.range(place[1])[:1]) in (0, None)
+
+    @rule(which=which, part=halves)
+    def read(self, which, part):
+        if place := self.mapped(which, part):
+            address, _ = self.range(place[1], part)
+            assert self.do("load", place[0], address) in {0, None, *self.written.get(place, ())}
+
+    @rule(which=which, part=halves)
+    def write(self, which, part):
+        if place := self.mapped(which, part):
+            content = f"{place[0]}'s data"
+            self.written.setdefault(place, set()).add(content)
+            self.do("store", place[0], self.range(place[1], part)[0], content)
+
+    @rule(which=which, part=parts)
+    def munmap(self, which, part):
+        if place := self.mapped(which, part):
+            self.do("munmap", place[0], *self.range(place[1], part))
+            if not place[0].overlaps(*self.range(place[1])):
+                self.written.pop(place, None)
+
+    @rule(which=which, part=parts)
+    def discard(self, which, part):
+        if place := self.mapped(which, part):
+            self.do("madvise_dontneed", place[0], *self.range(place[1], part))
+            if part is WHOLE:
+                self.written.pop(place, None)
+
+    @rule(which=which, part=parts, write=st.booleans())
+    def mprotect(self, which, part, write):
+        if place := self.mapped(which, part):
+            self.do("mprotect", place[0], *self.range(place[1], part), write)
+
+    @rule(which=which, to=which)
+    def mremap(self, which, to):
+        place = self.mapped(which)
+        if place and (target := self.unmapped(to, place[:1])):
+            self.do("mremap", place[0], place[1] * self.k.hpage_nr, target[1] * self.k.hpage_nr)
+            self.written[target] = self.written.pop(place, set())
+
+    @precondition(lambda self: len(self.k.mms) < PROCESSES)
+    @rule(which=which)
+    def fork(self, which):
+        parent = self.k.mms[which % len(self.k.mms)]
+        child = self.do("fork", parent, self.names.pop())
+        for slot in range(SLOTS):
+            self.written[child, slot] = set(self.written.get((parent, slot), ()))
+
+    @precondition(lambda self: len(self.k.mms) > 1)
+    @rule(which=which)
+    def exit(self, which):
+        process = self.k.mms[1 + which % (len(self.k.mms) - 1)]
+        self.do("exit", process)
+        assert process.nr_ptes == 0
+        assert not any(process.rss.values()), process.rss
+
+    @rule()
+    def shrink(self):
+        self.do("shrink_huge_zero_page_scan")
+
+    @precondition(lambda self: len(self.k.pins) < PINS)
+    @rule(which=which, part=halves)
+    def pin(self, which, part):
+        if place := self.mapped(which):
+            self.do("get_user_page", place[0], *self.range(place[1], part)[:1])
+
+    @precondition(lambda self: self.k.pins)
+    @rule(which=which)
+    def unpin(self, which):
+        self.do("unpin", self.k.pins[which % len(self.k.pins)])
+
+    # -- what must hold
+
+    @invariant()
+    def nothing_is_broken(self):
+        if hasattr(self, "k"):
+            assert broken(self.k, "always") is None
+            assert self.k.dmesg == []
+            self.whole = True
+
+    def teardown(self):
+        """Everybody exits: all memory is free again."""
+        if hasattr(self, "k") and self.whole:
+            assert self.all_freed(self.k) == self.all_freed(self.build.boot(CPUS, MEMORY))
+
+    def all_freed(self, kernel):
+        assert broken(kernel, "end") is None
+        for cpu in kernel.cpus:
+            kernel.cpu = cpu
+            kernel.lru_add_drain()
+        return kernel.free_pages()
+
+
+def machine(build):
+    return type("Programs", (Programs,), {"build": build})
+
+
+HOLD = [
+    mm.Build(version="v4.5", arch="s390"),
+    mm.Build(version="v4.5", arch="x86"),
+    mm.Build(arch="x86", swap=False),
+    mm.Build(arch="arm64"),
+    mm.Build(arch="ia64"),
+    *[mm.Build(patches=[patch]) for patch in ("q2", "q3", "q4", "page-refcount", "revert")],
+    mm.Build(swap=False, patches=["swapn-macro"]),
+    mm.Build(patches=["q3", "nr1-shortcut-guarded"]),
+    mm.Build(version="v4.7"),
+    mm.Build(version="v4.7", arch="x86", patches=["page-refcount"]),
+    mm.Build(version="v4.9"),
+    mm.Build(version="v5.2", arch="sh", thp=True),
+    mm.Build(version="v5.13", patches=["pfn-lock"]),
+    mm.Build(version="v5.14", swap=False),
+]
+BREAK = [
+    mm.Build(),
+    mm.Build(version="v4.7", swap=False),
+    mm.Build(version="v4.9", swap=False),
+    mm.Build(arch="x86", patches=["nr1-shortcut"]),
+    mm.Build(arch="sh", thp=True),
+    mm.Build(version="v4.7", debug_vm=True, patches=["q1-guard-put-page"]),
+]
+
+
+def checked(build):
+    """With DEBUG_VM, and with the exact guard of question 1: neither may fire on a correct kernel."""
+    toggles = {"version": build.version, "arch": build.arch, "swap": build.swap, "thp": build.thp}
+    return mm.Build(**toggles, debug_vm=True, patches=[*build.patches, "q1-guard"])
+
+
+@pytest.mark.parametrize("build", HOLD, ids=repr)
+def test_no_random_program_breaks(build):
+    programs = machine(checked(build))
+    run_state_machine_as_test(programs, settings=settings(max_examples=60, stateful_step_count=30))
+
+
+@pytest.mark.parametrize("build", BREAK, ids=repr)
+def test_a_short_program_that_breaks_is_found(build):
+    shrinking = settings(
+        max_examples=300,
+        stateful_step_count=15,
+        phases=(Phase.generate, Phase.shrink),
+        report_multiple_bugs=False,
+    )
+    programs = machine(build)
+    with pytest.raises((AssertionError, KernelBug)) as caught:
+        run_state_machine_as_test(programs, settings=shrinking)
+    print(*programs.program, caught.value, sep="\n")
+    assert len(programs.program) <= 4, programs.program

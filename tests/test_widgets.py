@@ -1,0 +1,277 @@
+"""Widgets without a browser: what is shown, what a toggle changes, what goes wrong. And the figures they show."""
+
+import subprocess
+import sys
+from html import escape
+
+import ipywidgets
+import pytest
+from bs4 import BeautifulSoup
+
+import mmmodel as mm
+from mmmodel import evidence, figures, widgets
+from mmmodel.drawing import tag
+
+
+def name_of(build):
+    """A view that shows nothing but the build."""
+    return tag("i", repr(build))
+
+
+@pytest.fixture
+def shown(monkeypatch):
+    """What would be displayed, in order."""
+    found = []
+    monkeypatch.setattr(widgets, "display", found.append)
+    return found
+
+
+def live(view=name_of, build=None, **toggles):
+    return widgets.Explorer(view, build or mm.Build(), "20em", toggles)
+
+
+def everything_in(box):
+    yield box
+    for child in getattr(box, "children", ()):
+        yield from everything_in(child)
+
+
+def test_a_static_copy_comes_first(shown):
+    mm.explorer(name_of, mm.Build(arch="x86"), arch=["s390", "x86"], swap=True)
+    static, box = shown
+    assert "mm.Build(version=&#x27;v4.6&#x27;, arch=&#x27;x86&#x27;)" in static
+    assert isinstance(box, ipywidgets.HBox)
+
+
+def test_a_live_widget_hides_the_static_copy_and_only_its_own(shown):
+    for _ in range(2):
+        mm.explorer(name_of, arch=["s390", "x86"])
+    ids = [BeautifulSoup(static, "html.parser").div["id"] for static in shown[::2]]
+    assert len(set(ids)) == 2
+    for id, box in zip(ids, shown[1::2], strict=True):
+        assert any(f"#{id}{{display:none}}" in getattr(part, "value", "") for part in box.children)
+
+
+@pytest.mark.parametrize(
+    ("toggles", "control", "value", "expected"),
+    [
+        ({"arch": ["s390", "x86"]}, "arch", "x86", mm.Build(arch="x86")),
+        ({"version": True}, "version", "v5.14", mm.Build(version="v5.14")),
+        ({"swap": True}, "swap", False, mm.Build(swap=False)),
+        ({"debug_vm": [True, False]}, "debug_vm", True, mm.Build(debug_vm=True)),
+        ({"thp": True}, "thp", False, mm.Build(thp=False)),
+    ],
+)
+def test_a_toggle_changes_the_view(toggles, control, value, expected):
+    explorer = live(**toggles)
+    before = explorer.right.value
+    explorer.controls[control].value = value
+    assert explorer.chosen() == expected
+    assert name_of(expected) in explorer.right.value != before
+
+
+def test_patches_are_stacked_in_the_order_ticked():
+    class Mine(mm.Patch):
+        """Nothing."""
+
+    explorer = live(patches=["quick-hack", "q4", Mine])
+    for patch in ("q4", Mine, "quick-hack"):
+        explorer.patches[patch].value = True
+    assert explorer.chosen().patches == ("q4", Mine, "quick-hack")
+    explorer.patches["q4"].value = False
+    assert explorer.chosen().patches == (Mine, "quick-hack")
+    assert "patches=[Mine, &#x27;quick-hack&#x27;]" in explorer.right.value
+
+
+def test_the_view_says_which_patches_change_nothing():
+    explorer = live(swap=True, patches=["quick-hack"])
+    explorer.patches["quick-hack"].value = True
+    assert "changes nothing" not in explorer.right.value
+    explorer.controls["swap"].value = False
+    assert "quick-hack changes nothing here: mm/swap_state.c is not compiled" in explorer.right.value
+
+
+def test_huge_pages_follow_the_arch_until_they_are_toggled():
+    explorer = live(arch=["s390", "sh"], thp=True)
+    explorer.controls["arch"].value = "sh"
+    assert not explorer.chosen().thp
+    explorer.controls["thp"].value = True
+    assert explorer.chosen().hypothetical
+    explorer.controls["arch"].value = "s390"
+    assert explorer.chosen() == mm.Build()
+    without = live(arch=["s390", "sh"])
+    without.controls["arch"].value = "sh"
+    assert without.chosen() == mm.Build(arch="sh")
+
+
+def test_the_parameters_are_always_among_the_choices():
+    start = mm.Build(arch="alpha", version="v5.2", patches=["q2"])
+    explorer = live(build=start, arch=["s390", "x86"], version=["v4.6"], patches=["q4"])
+    assert explorer.controls["arch"].options == ("alpha", "s390", "x86")
+    assert set(explorer.patches) == {"q2", "q4"}
+    assert explorer.chosen() == start
+
+
+def test_a_view_that_raises_shows_its_error_and_lives_on():
+    def fussy(build):
+        if build.arch == "x86":
+            raise ValueError("<b>not x86</b> & co")
+        return name_of(build)
+
+    explorer = live(fussy, arch=["s390", "x86"])
+    explorer.controls["arch"].value = "x86"
+    assert escape("ValueError: <b>not x86</b> & co") in explorer.right.value
+    explorer.controls["arch"].value = "s390"
+    assert name_of(mm.Build()) in explorer.right.value
+
+
+def test_a_view_that_raises_at_once_fails_the_notebook(shown):
+    with pytest.raises(ZeroDivisionError):
+        mm.explorer(lambda build: str(1 // 0), arch=["s390"])
+    assert not shown
+
+
+@pytest.mark.parametrize(
+    ("toggles", "named"),
+    [
+        ({"arc": True}, "version, arch, patches"),
+        ({"arch": ["s360"]}, "s390"),
+        ({"version": ["v4.8"]}, "v4.7, v4.9"),
+        ({"patches": ["quick"]}, "quick-hack"),
+        ({"arch": "s390"}, "a list"),
+        ({"swap": ["yes"]}, "True or False"),
+    ],
+)
+def test_unknown_names_and_values_are_refused(toggles, named):
+    with pytest.raises(mm.BuildError, match=named):
+        mm.explorer(name_of, **toggles)
+
+
+def test_nothing_that_stalls_headless_runs(shown):
+    mm.explorer(name_of, arch=True, version=True, swap=True, thp=True, debug_vm=True, patches=True)
+    mm.stepper(["a", "b"], ["A", "B"])
+    mm.reveal("Why?", ["so", "or so"], "<p>Because.</p>")
+    parts = [part for box in shown[1::2] for part in everything_in(box)]
+    assert not [p for p in parts if isinstance(p, ipywidgets.Output | ipywidgets.interactive)]
+    assert not [p for p in parts if getattr(p, "continuous_update", False)]
+    assert sum(isinstance(p, ipywidgets.HTML) and p.layout.height is not None for p in parts) == 3
+
+
+def test_the_stepper_shows_one_frame_at_a_time(shown):
+    mm.stepper(["<b>first</b>", "<b>second</b>", "<b>third</b>"], ["a < b", "b", "c"], key=(0, -1, 7))
+    static, box = shown
+    assert "first" in static
+    assert "third" in static
+    assert "second" not in static
+    assert "a &lt; b" in static
+    slider, right, _ = box.children
+    slider.value = 1
+    assert "<b>second</b>" in right.value
+    assert "first" not in right.value
+
+
+@pytest.mark.parametrize(("frames", "labels"), [([], []), (["a"], []), (["a"], ["A", "B"])])
+def test_the_stepper_wants_a_label_for_each_frame(frames, labels):
+    with pytest.raises(ValueError, match="one label for each frame"):
+        mm.stepper(frames, labels)
+
+
+def test_an_answer_appears_only_after_a_choice(shown):
+    mm.reveal("How many?", ["none", "a < b"], "<p>Forty-two.</p>")
+    static, box = shown
+    assert BeautifulSoup(static, "html.parser").details.p.text == "Forty-two."
+    _, radio, right, _ = box.children
+    assert radio.value is None
+    assert "Forty-two" not in right.value
+    radio.value = "a < b"
+    assert "<p>Forty-two.</p>" in right.value
+    assert "a &lt; b" in right.value
+
+
+def test_a_banner_says_it_in_words():
+    good, bad = (str(mm.banner(mm.check(mm.Build(version=v), "two-mappings"))) for v in ("v4.7", "v4.6"))
+    assert "✓ holds" in good
+    assert "✗ does not hold" in bad
+    assert "broke at munmap_A" in bad
+
+
+def test_importing_the_package_imports_no_widgets():
+    code = "import sys, mmmodel; print({'ipywidgets', 'pandas', 'matplotlib', 'IPython'} & set(sys.modules))"
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert run.stdout == "set()\n"
+
+
+# -- figures
+
+BUILDS = [
+    mm.Build(),
+    mm.Build(version="v4.7", swap=False),
+    mm.Build(version="v5.14", arch="arm64"),
+    mm.Build(arch="alpha", version="v4.9"),
+    mm.Build(arch="ia64", thp=True),
+    mm.Build(arch="x86", patches=["page-refcount"]),
+    mm.Build(debug_vm=True),
+]
+FIGURES = {
+    "the_bug": figures.the_bug,
+    "beside": lambda build: figures.beside(build, "two-mappings"),
+    "ledger": figures.ledger,
+    "steps": lambda build: figures.steps_table(evidence.unmap_steps(build, 2)),
+    "holders": lambda build: "".join(figures.frames(build, "fork")[0]),
+}
+
+
+@pytest.mark.parametrize("build", BUILDS, ids=repr)
+@pytest.mark.parametrize("name", FIGURES)
+def test_a_figure_is_well_formed_and_described(name, build):
+    html = BeautifulSoup(FIGURES[name](build), "html.parser")
+    assert html.get_text(strip=True)
+    for drawing in html.find_all("svg"):
+        assert drawing["role"] == "img"
+        assert drawing["aria-label"] == drawing.desc.text
+        assert "nan" not in str(drawing)
+        assert "None" not in str(drawing)
+    assert not html.find_all(["script", "link"])
+
+
+def test_the_picture_of_the_bug():
+    words = BeautifulSoup(figures.the_bug(mm.Build()), "html.parser").svg["aria-label"]
+    assert "x86 v4.6: HZR 2 → 1, PC 1; the page is the huge zero page" in words
+    assert "s390 v4.6: HZR 2, should be 1, PC 1 → 0, should be 1; the page is free" in words
+
+
+def test_the_road_of_one_unmap():
+    assert evidence.one_unmap(mm.Build()).route[-2:] == ["free_page_and_swap_cache", "put_page"]
+    assert evidence.one_unmap(mm.Build(arch="x86")).route[-2:] == ["release_pages", "put_huge_zero_page"]
+    assert sys.getprofile() is None
+
+
+def test_measured_points_that_differ_are_crossed_out():
+    rows = evidence.measured(scenario="two-mappings")
+    assert "✗" not in figures.counters(mm.trace(mm.Build(), "two-mappings"), rows)
+    fixed = mm.trace(mm.Build(version="v4.7"), "two-mappings")
+    differ = int((~evidence.compare(fixed, rows).agree).sum())
+    assert f"✗ {differ} of {len(rows)} measured rows differ" in figures.counters(fixed, rows)
+    assert str(figures.counters(fixed, rows)).count(">✗<") == differ > 0
+
+
+def test_the_nearest_measured_kernel():
+    assert evidence.nearest(mm.Build(patches=["q4"]), "two-mappings") == mm.Build(patches=["q4"])
+    assert evidence.nearest(mm.Build(arch="sparc", version="v5.14"), "two-mappings").arch in ("x86", "arm64")
+    assert evidence.nearest(mm.Build(arch="um"), "two-mappings") == mm.Build()
+
+
+def test_the_fates_of_the_page():
+    html = BeautifulSoup(figures.fates(), "html.parser")
+    drawn = [element.text for element in html.svg.find_all("text")]
+    assert {"slab", "page table", "kernel stack", "free", "zero", "stops", "D", "B", "K", "S"} <= set(drawn)
+
+
+def test_a_matplotlib_figure_carries_its_description():
+    pyplot = pytest.importorskip("matplotlib.pyplot")
+    figure, axes = pyplot.subplots()
+    axes.plot([1, 2])
+    image = BeautifulSoup(figures.figure_html(figure, 'A "rising" line & more'), "html.parser").img
+    assert image["alt"] == 'A "rising" line & more'
+    assert image["src"].startswith("data:image/png;base64,")
+    assert not pyplot.get_fignums()
