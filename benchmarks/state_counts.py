@@ -57,7 +57,9 @@ def main() -> int:
     arguments = parser.parse_args()
     started = time.perf_counter()
     rows = [row(*case) for case in cases()]
-    print(f"{len(rows)} explorations, {sum(int(r['states']) for r in rows)} states, {time.perf_counter() - started:.1f} s")
+    print(
+        f"{len(rows)} explorations, {sum(int(r['states']) for r in rows)} states, {time.perf_counter() - started:.1f} s"
+    )
     if arguments.write:
         with FILE.open("w", newline="", encoding="utf-8") as file:
             writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")

@@ -37,6 +37,8 @@ def _patch(patch: str | type[Patch]) -> type[Patch]:
         return PATCHES[choose("patch", patch, PATCHES)]
     if not issubclass(patch, Patch):
         raise BuildError(f"{patch.__name__} is not a patch: derive it from mm.Patch")
+    for version in (patch.since, patch.until):
+        choose(f"version of {patch.__name__}", version, VERSIONS)
     known = sorted({n for v in VERSIONS.values() for n in dir(v) if callable(getattr(v, n)) and n[:2] != "__"})
     for name in patch.functions():
         choose(f"kernel function overridden by {patch.__name__}:", name, known)
@@ -68,7 +70,7 @@ class Build:
             value = getattr(self, name)
             if not isinstance(value, bool) and not (name == "thp" and value is None):
                 raise BuildError(f"{name} must be True or False, not {value!r}")
-        if isinstance(self.patches, str | type):
+        if not isinstance(self.patches, list | tuple):
             raise BuildError(f"patches must be a list of patches, not {self.patches!r}")
         patches = [_patch(patch) for patch in self.patches]
         if len(set(patches)) < len(patches):
@@ -141,6 +143,16 @@ class Build:
         if self.patches:
             parts.append(f"patches=[{', '.join(p.__name__ if isinstance(p, type) else repr(p) for p in self.patches)}]")
         return f"mm.Build({', '.join(parts)})"
+
+
+def given(build: Build | None) -> Build:
+    """The build asked for; the reported one by default.
+
+    Raises BuildError if it is no build.
+    """
+    if build is not None and not isinstance(build, Build):
+        raise BuildError(f"build must be an mm.Build, for example mm.Build(arch='s390'), not {build!r}")
+    return build or Build()
 
 
 @cache

@@ -8,7 +8,7 @@ from itertools import product
 from typing import TYPE_CHECKING, Any
 
 from .arches import ARCHES
-from .build import Build, BuildError, choose
+from .build import Build, BuildError, choose, given
 from .explore import explore
 from .patches import Patch
 from .programs import PROGRAMS
@@ -36,7 +36,7 @@ def check(
 
     Raises BuildError for an unknown scenario, naming those there are, or a number of CPUs it cannot have.
     """
-    build = build or Build()
+    build = given(build)
     choose("scenario", scenario, SCENARIOS)
     if scenario in PROGRAMS:
         program = PROGRAMS[scenario]

@@ -27,6 +27,19 @@ class BadUsage(click.ClickException):
 class Commands(click.Group):
     """Turns what a command complains about into one line; never a traceback for bad input."""
 
+    def main(self, *args: Any, **kwargs: Any) -> Any:
+        """Run a command line and exit."""
+        try:
+            sys.exit(super().main(*args, **kwargs | {"standalone_mode": False}) or 0)
+        except click.exceptions.NoArgsIsHelpError as error:
+            error.show()
+            sys.exit(error.exit_code)
+        except click.ClickException as error:
+            click.echo(f"Error: {' '.join(error.format_message().split())}", err=True)
+            sys.exit(error.exit_code)
+        except (click.Abort, KeyboardInterrupt):
+            sys.exit(130)
+
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command."""
         try:
@@ -117,8 +130,8 @@ def note(build: Build) -> None:
 @build_options
 @click.option("--sequential", is_flag=True, help="Leave the concurrent scenarios out.")
 @click.option("--cpus", type=int, help="Of a concurrent scenario; default what it needs.")
-@click.option("--max-states", type=int, default=5_000_000, show_default=True)
-@click.option("--max-seconds", type=float, default=600.0, show_default=True)
+@click.option("--max-states", type=click.IntRange(1), default=5_000_000, show_default=True)
+@click.option("--max-seconds", type=click.FloatRange(0, min_open=True), default=600.0, show_default=True)
 @click.option("--witness", is_flag=True, help="Print the steps that lead to a broken invariant.")
 @formatted()
 def verdict(build: Build, scenario: str | None, sequential: bool, cpus: int | None, witness: bool, format_: str,

@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from .build import Build
+from .build import Build, BuildError
 from .pieces import Explorer
 from .programs import Program
 from .tracing import Step, Verdict, counters
@@ -127,6 +127,8 @@ def explore(
     **options: Any,
 ) -> tuple[Verdict, set[Any]]:
     """Explore a concurrent program; the verdict, and the outcomes a finished run can have (complete if it holds)."""
+    if max_states < 1 or max_seconds <= 0:
+        raise BuildError(f"max_states and max_seconds must be above 0, not {max_states} and {max_seconds}")
     started = time.perf_counter()
     walk = Walk(Explorer(build, program, cpus, **options))
     walk.run(max_states, started + max_seconds, progress)

@@ -184,7 +184,7 @@ def _judged(unmap: Unmap) -> tuple[str, list[Row]]:
     said = f"{'✓' if good else '✗'} {words}"
     rows = [row._replace(words=[*row.words, said] if row.first == number else row.words) for row in unmap.rows]
     end = [] if number else [rows[-1]._replace(lane=0, functions=[], words=[said], caller=-1)]
-    return f"{said[0]} One unmap on {label(unmap.kernel.build)} {words}", rows + end
+    return f"{said[0]} One unmap on {label(unmap.kernel.build)}: {words}", rows + end
 
 
 def _told(rows: Sequence[Row]) -> str:

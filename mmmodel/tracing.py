@@ -7,7 +7,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from .build import Build, choose
+from .build import Build, choose, given
 from .invariants import broken
 from .machine import KernelBug, Var
 from .scenarios import SEQUENTIAL, Scenario
@@ -180,4 +180,4 @@ def trace(build: Build | None = None, scenario: str = "map-read-unmap") -> Trace
 
     Raises BuildError for an unknown scenario, naming those there are.
     """
-    return run(build or Build(), SEQUENTIAL[choose("sequential scenario", scenario, SEQUENTIAL)], journal=True)
+    return run(given(build), SEQUENTIAL[choose("sequential scenario", scenario, SEQUENTIAL)], journal=True)

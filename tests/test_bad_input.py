@@ -35,6 +35,12 @@ class Fine(mm.Patch):
         super().put_page(page)
 
 
+class Unreleased(Fine):
+    """For a version that is not modelled."""
+
+    since = "v4.8"
+
+
 BUILDS = {
     "arch": ({"arch": "s309"}, ["s390", "x86"]),
     "arch of another type": ({"arch": 390}, ["s390"]),
@@ -53,6 +59,7 @@ BUILDS = {
     "a patch twice": ({"patches": ["q2", "q3", "q2"]}, ["twice", "q2"]),
     "a patch by name and as a class": ({"patches": ["q2", PATCHES["q2"]]}, ["twice", "q2"]),
     "a patch that overrides no function": ({"patches": [Typo]}, ["did you mean free_page_and_swap_cache", "Typo"]),
+    "a patch for an unknown version": ({"patches": [Unreleased]}, ["v4.8", *VERSIONS]),
     "a class that is no patch": ({"patches": [NotAPatch]}, ["NotAPatch", "mm.Patch"]),
     "an instance of a patch": ({"patches": [Fine()]}, ["Fine"]),
     "swap as text": ({"swap": "yes"}, ["True or False"]),
@@ -73,7 +80,7 @@ def assert_one_line(error, named):
 def test_a_build_that_cannot_be(case):
     toggles, named = BUILDS[case]
     with pytest.raises(mm.BuildError) as error:
-        mm.Build(**toggles)
+        mm.Build(**toggles).boot(memory_mib=16)
     assert_one_line(error, named)
 
 
@@ -83,6 +90,14 @@ def test_a_scenario_that_is_none(function, scenario):
     with pytest.raises(mm.BuildError) as error:
         function(mm.Build(), scenario)
     assert_one_line(error, SEQUENTIAL)
+
+
+@pytest.mark.parametrize("function", [mm.trace, mm.check], ids=["trace", "check"])
+@pytest.mark.parametrize("build", ["quick-hack", mm.Build, 4.6], ids=repr)
+def test_a_build_that_is_none(function, build):
+    with pytest.raises(mm.BuildError) as error:
+        function(build, "fork")
+    assert_one_line(error, ["mm.Build"])
 
 
 @pytest.mark.parametrize(

@@ -181,7 +181,7 @@ def test_s390_frees_at_once_through_the_singular_function():
     assert "free_page_and_swap_cache()" in drawing(shown).desc.text
     assert not [name for name in called if "free_pages" in name or name == "release_pages()"]
     assert called.index("pmdp_idte()") < called.index("free_page_and_swap_cache()") < called.index("tlb_finish_mmu()")
-    assert drawing(shown).title.text == "✗ One unmap on s390 v4.6 drops PC, the wrong counter"
+    assert drawing(shown).title.text == "✗ One unmap on s390 v4.6: drops PC, the wrong counter"
 
 
 def test_x86_frees_after_the_flush_through_the_plural_function():
