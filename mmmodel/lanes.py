@@ -48,7 +48,7 @@ def _card(row: Row, width: float, now: bool) -> tuple[Html, float]:
     for words in row.words:
         edge, now = SIGNS.get(words[0], edge), now or words[0] in SIGNS
         colour = BAD if "still map" in words else SIGNS.get(words[0])
-        for part in wrap(words, int(width / 9.2)):
+        for part in wrap(words, int(width / 9.6)):
             shapes.append(text(6, y + 14, part, font_size=14, fill=colour, **BOLD))
             y += 18
     look = {"stroke": edge, "stroke_width": 3 if now else 0.7, "fill": SOFT if row.words else "none"}
@@ -137,9 +137,10 @@ def _lanes(verdict: Verdict, heads: list[str], start: Held, rows: list[Row], unt
     sign = "●" if verdict.broken == REACHED else "✗"
     title = f"{sign} {verdict.scenario} on {label(verdict.build)}: {verdict.broken}"
     drawn, height = _chart(46, 270, heads, start, rows, {cpu: cpu for cpu in range(len(heads))}, until)
-    foot = text(46, height + 16, LEGEND, font_size=13)
+    legend = wrap(LEGEND, 60) if start or any(row.held for row in rows) else []
+    foot = [text(46, height + 16 + 18 * i, part, font_size=13) for i, part in enumerate(legend)]
     words = f"{verdict.what}. Step {'. Step '.join(told)}."
-    return _figure(50 + 270 * len(heads), height + 24, title, words, drawn, foot)
+    return _figure(max(590, 50 + 270 * len(heads)), height + 8 + 18 * len(legend), title, words, drawn, *foot)
 
 
 def _figure(width: float, height: float, title: str, words: str, *shapes: Html) -> Html:

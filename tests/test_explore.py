@@ -88,6 +88,7 @@ class Run:
         operations = program.set_up(self.kernel, cpus)
         self.kernel.spare = {mm: PageTable(self.kernel.page(0)) for mm in self.kernel.mms}
         self.kernel.scheduler = getcurrent()
+        self.kernel.blocked.clear()
         self.inside, self.done, self.bug = [False] * cpus, [0] * cpus, False
         self.cpus = [greenlet(self.run) for _ in operations]
         for cpu, mine in enumerate(operations):
@@ -669,7 +670,7 @@ def test_retry_loops_end_without_a_bound() -> None:
 
 
 @pytest.mark.parametrize(("patches", "bounds", "bound"), [
-    ((), {"max_states": 100}, "100 states"), ((), {"max_seconds": 0}, "time"), ((Interrupted,), {}, "interrupted"),
+    ((), {"max_states": 100}, "100 states"), ((), {"max_seconds": 1e-9}, "time"), ((Interrupted,), {}, "interrupted"),
 ])  # fmt: skip
 def test_what_stopped_an_exploration_is_said(patches: Any, bounds: dict[str, Any], bound: str) -> None:
     verdict = mm.check(mm.Build("v4.7", "x86", patches=patches), "zap-vs-shrinker", **bounds)
@@ -690,6 +691,12 @@ def test_progress_is_reported_and_can_interrupt() -> None:
     assert verdict.bound == "interrupted"
     assert numbers == sorted(numbers)
     assert numbers[-1] == verdict.states
+
+
+@pytest.mark.parametrize("bounds", [{"max_states": 0}, {"max_seconds": 0}])
+def test_a_bound_that_allows_nothing(bounds: dict[str, Any]) -> None:
+    with pytest.raises(mm.BuildError, match="above 0"):
+        mm.check(mm.Build(), "zap-vs-shrinker", **bounds)
 
 
 @pytest.mark.parametrize("cpus", [1, 0, -1, MOST_CPUS + 1, 2.0, "2"])

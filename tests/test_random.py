@@ -130,6 +130,7 @@ class Programs(RuleBasedStateMachine):
         process = self.k.mms[1 + which % (len(self.k.mms) - 1)]
         self.do("exit", process)
         assert process.nr_ptes == 0
+        assert process.deposit == {}
         assert not any(process.rss.values()), process.rss
 
     @rule()
@@ -157,16 +158,17 @@ class Programs(RuleBasedStateMachine):
             self.whole = True
 
     def teardown(self):
-        """Everybody exits: all memory is free again."""
+        """Everybody exits: all memory is free again, and whole."""
         if hasattr(self, "k") and self.whole:
             assert self.all_freed(self.k) == self.all_freed(self.build.boot(CPUS, MEMORY))
 
     def all_freed(self, kernel):
+        """Free blocks by order."""
         assert broken(kernel, "end") is None
         for cpu in kernel.cpus:
             kernel.cpu = cpu
             kernel.lru_add_drain()
-        return kernel.free_pages()
+        return [sum(len(kind[order]) for kind in kernel.free_area) for order in range(kernel.hpage_order + 1)]
 
 
 def machine(build):
