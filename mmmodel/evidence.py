@@ -184,7 +184,9 @@ def one_unmap(build: Build) -> Unmap | None:
 
     def watch(call: Any, event: str, _: object) -> None:
         if event == "call" and call.f_code.co_name in ROUTE and counts(kernel) == before:
-            calls.append(call.f_code.co_name)
+            passed = call.f_locals  # page tables go through the same functions
+            if passed.get("page", page) is page and page in passed.get("pages", (page,)):
+                calls.append(call.f_code.co_name)
 
     sys.setprofile(watch)
     with suppress(KernelBug):

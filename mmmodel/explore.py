@@ -132,7 +132,7 @@ def explore(
     started = time.perf_counter()
     walk = Walk(Explorer(build, program, cpus, **options))
     walk.run(max_states, started + max_seconds, progress)
-    verdict = Verdict(build, program.name, walk.found is None)
+    verdict = Verdict(build, program.name, walk.found is None, cpus=cpus)
     if walk.found is not None:
         (verdict.broken, verdict.what), verdict.witness = walk.found[0], walk.witness()
         verdict.op = verdict.witness[-1].function if verdict.witness else "start"

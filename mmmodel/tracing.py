@@ -52,7 +52,7 @@ class Step(NamedTuple):
 class Verdict:
     """What checking a build against a scenario says.
 
-    holds; broken: the name of the invariant broken first, `what` about it, `op`: the operation under way; witness: the
+    cpus; holds; broken: the name of the invariant broken first, `what` about it, `op`: the operation under way; witness: the
     steps that lead there; states, transitions, depth, seconds; complete: was everything looked at, if not `bound` says
     what stopped it.
     """
@@ -70,6 +70,7 @@ class Verdict:
     complete: bool = True
     bound: str = ""
     seconds: float = 0.0
+    cpus: int = 1
 
     def __bool__(self) -> bool:
         return self.holds
@@ -103,6 +104,7 @@ class Journal:
         self.kernel, self.steps = kernel, list[Step]()
         self.pending: tuple[int, str, Var, Any] | None = None
         self.broken: tuple[str, str] | None = None
+        self.until: int | None = None
 
     def __call__(self, var: Var, function: str) -> None:
         """A step begins."""
@@ -116,7 +118,8 @@ class Journal:
             self.pending = None
             self.steps.append(Step(cpu, function, var.name, before, var.value, *counters(self.kernel)))
             self.kernel.quiet = False
-            self.broken = self.broken or broken(self.kernel, "always")
+            if self.broken is None and (wrong := broken(self.kernel, "always")):
+                self.broken, self.until = wrong, len(self.steps)
             self.kernel.quiet = True
 
 
@@ -155,7 +158,7 @@ def run(
         if not trace.verdict.broken and (found := found or broken(kernel, "always")):
             trace.verdict.holds, (trace.verdict.broken, trace.verdict.what) = False, found
             trace.verdict.op = op or f"after {trace.rows[-1].op}"
-            trace.verdict.witness = list(notes.steps) if notes else []
+            trace.verdict.witness = notes.steps[: notes.until] if notes else []
         if op is None or (stop and (found or (scenario.repeats and known(kernel, seen)))):
             break
     if notes:

@@ -4,6 +4,8 @@ On builds that should hold no invariant ever breaks, and memory reads as what wa
 shortest program that shows it is found.
 """
 
+from copy import deepcopy
+
 import pytest
 from hypothesis import Phase, settings
 from hypothesis import strategies as st
@@ -25,6 +27,7 @@ WHOLE, FIRST, SECOND = (0, 1), (0, 0.5), (0.5, 1)
 which = st.integers(0, 99)
 parts = st.sampled_from((WHOLE, FIRST, SECOND))
 halves = st.sampled_from((FIRST, SECOND))
+OOM = "out of memory"
 
 
 class Programs(RuleBasedStateMachine):
@@ -55,13 +58,20 @@ class Programs(RuleBasedStateMachine):
         return found[which % len(found)] if found else None
 
     def do(self, name, *arguments):
-        """One operation; when memory is exhausted it has not happened."""
+        """One operation; OOM when memory is exhausted."""
         self.program.append(f"{name}({', '.join(map(str, arguments))})")
         self.whole = False
         try:
             return getattr(self.k, name)(*arguments)
         except MemoryError:
-            return None
+            return OOM
+
+    def forget(self, place, part):
+        """What was written to a part is gone; of a huge page the whole may hold it."""
+        if part is WHOLE:
+            self.written.pop(place, None)
+        else:
+            self.written.get(place, {}).pop(part, None)
 
     # -- operations
 
@@ -75,34 +85,38 @@ class Programs(RuleBasedStateMachine):
     def map_read(self, which):
         if place := self.unmapped(which):
             self.do("mmap", place[0], *self.range(place[1]))
-            assert self.do("load", place[0], *self.range(place[1])[:1]) in (0, None)
+            assert self.do("load", place[0], *self.range(place[1])[:1]) in (0, OOM)
 
     @rule(which=which, part=halves)
     def read(self, which, part):
+        """What was written there last; or what was written to the other half since, for a huge page has one content."""
         if place := self.mapped(which, part):
-            address, _ = self.range(place[1], part)
-            assert self.do("load", place[0], address) in {0, None, *self.written.get(place, ())}
+            known = self.written.get(place, {})
+            expected = known.get(part) or {0, *known.get("anywhere", ())}
+            assert self.do("load", place[0], self.range(place[1], part)[0]) in {OOM, *expected}
 
     @rule(which=which, part=halves)
     def write(self, which, part):
         if place := self.mapped(which, part):
             content = f"{place[0]}'s data"
-            self.written.setdefault(place, set()).add(content)
-            self.do("store", place[0], self.range(place[1], part)[0], content)
+            known = self.written.setdefault(place, {})
+            known.setdefault("anywhere", set()).add(content)
+            for half in known.keys() & {FIRST, SECOND}:
+                known[half].add(content)
+            if self.do("store", place[0], self.range(place[1], part)[0], content) is not OOM:
+                known[part] = {content}
 
     @rule(which=which, part=parts)
     def munmap(self, which, part):
         if place := self.mapped(which, part):
             self.do("munmap", place[0], *self.range(place[1], part))
-            if not place[0].overlaps(*self.range(place[1])):
-                self.written.pop(place, None)
+            self.forget(place, part if place[0].overlaps(*self.range(place[1])) else WHOLE)
 
     @rule(which=which, part=parts)
     def discard(self, which, part):
         if place := self.mapped(which, part):
             self.do("madvise_dontneed", place[0], *self.range(place[1], part))
-            if part is WHOLE:
-                self.written.pop(place, None)
+            self.forget(place, part)
 
     @rule(which=which, part=parts, write=st.booleans())
     def mprotect(self, which, part, write):
@@ -114,7 +128,7 @@ class Programs(RuleBasedStateMachine):
         place = self.mapped(which)
         if place and (target := self.unmapped(to, place[:1])):
             self.do("mremap", place[0], place[1] * self.k.hpage_nr, target[1] * self.k.hpage_nr)
-            self.written[target] = self.written.pop(place, set())
+            self.written[target] = self.written.pop(place, {})
 
     @precondition(lambda self: len(self.k.mms) < PROCESSES)
     @rule(which=which)
@@ -122,7 +136,7 @@ class Programs(RuleBasedStateMachine):
         parent = self.k.mms[which % len(self.k.mms)]
         child = self.do("fork", parent, self.names.pop())
         for slot in range(SLOTS):
-            self.written[child, slot] = set(self.written.get((parent, slot), ()))
+            self.written[child, slot] = deepcopy(self.written.get((parent, slot), {}))
 
     @precondition(lambda self: len(self.k.mms) > 1)
     @rule(which=which)
