@@ -179,10 +179,10 @@ class PageRefcount(Patch):
             zero_page = self.alloc_huge_zero_page()
             if zero_page is None:
                 return None
-            self.atomic_set(zero_page.count, 2)
+            self.get_page(zero_page)  # a plain store would lose the reference of a CPU that still has an old PTR
             if self.cmpxchg(self.huge_zero_page, None, zero_page) is None:
                 return zero_page
-            self.atomic_set(zero_page.count, 1)
+            self.put_page(zero_page)
             self._free_pages(zero_page, zero_page.order)
 
     def put_huge_zero_page(self) -> None:

@@ -103,7 +103,7 @@ def search(text: str, pan_options: tuple[str, ...]) -> Result:
         _call("spin", "-a", "model.pml", cwd=scratch)
         _call("gcc", "-DSAFETY", *pan_options, "-o", "pan", "pan.c", cwd=scratch)
         compiled = time.perf_counter()
-        output = _call("./pan", "-m1000000", cwd=scratch)
+        output = _call("./pan", "-m100000", "-w20", cwd=scratch)
         end = time.perf_counter()
     if "max search depth too small" in output or "out of memory" in output:
         raise RuntimeError(f"the search is not complete:\n{output}")
