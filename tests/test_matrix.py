@@ -1,0 +1,80 @@
+"""The table of verdicts: each run made once, on any executor, complete even when a worker dies."""
+
+import subprocess
+import sys
+import time
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+
+import pytest
+
+import mmmodel as mm
+from mmmodel.cli import main
+
+SAMPLE = {
+    "archs": ["s390", "x86", "arm64", "m68k"],
+    "versions": ["v4.5", "v4.6", "v4.9", "v5.13"],
+    "patches": [(), "q3", "q4", "nr1-shortcut", ("q2", "nr1-shortcut")],
+    "scenarios": ["map-read-unmap", "two-mappings", "madv-dontneed", "zap-vs-shrinker", "fault-vs-shrinker"],
+}
+
+
+def test_builds_said_to_be_the_same_are():
+    """Row by row what checking each build by itself says."""
+    table = mm.matrix(**SAMPLE)
+    assert len(table) == 4 * 4 * 2 * 5 * 5
+    for row in table.sample(120, random_state=1).itertuples():
+        patches = [name for name in row.patches.split("+") if name]
+        verdict = mm.check(mm.Build(row.version, row.arch, row.swap, patches=patches), row.scenario)
+        assert (row.holds, row.broken, row.op, row.what) == (verdict.holds, verdict.broken, verdict.op, verdict.what)
+
+
+@pytest.mark.parametrize("pool", [ThreadPoolExecutor, ProcessPoolExecutor])
+def test_any_executor(pool):
+    small = SAMPLE | {"versions": ["v4.6"]}
+    with pool(2) as executor:
+        assert mm.matrix(**small, executor=executor).equals(mm.matrix(**small))
+
+
+@pytest.fixture
+def cluster():
+    """A Dask scheduler on loopback and two workers: its address, and the workers to kill."""
+    pytest.importorskip("distributed", reason="install the extra: pip install 'mmmodel[cluster]'")
+    port = 18786
+    address = f"tcp://127.0.0.1:{port}"
+    command = [sys.executable, "-m", "distributed.cli.dask_scheduler", "--host", "127.0.0.1", "--port", str(port)]
+    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    processes = [subprocess.Popen([*command, "--no-dashboard"], **quiet)]
+    worker = [sys.executable, "-m", "distributed.cli.dask_worker", address, "--nthreads", "1", "--no-nanny"]
+    time.sleep(2)
+    processes += [subprocess.Popen([*worker, "--no-dashboard"], **quiet) for _ in range(2)]
+    yield address, processes[1:]
+    for process in processes:
+        process.kill()
+        process.wait()
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_worker_that_dies_half_way(cluster):
+    from distributed import Client
+
+    address, workers = cluster
+    with Client(address, timeout=30) as client:
+        client.wait_for_workers(2, timeout=60)
+    command = [sys.executable, "-m", "mmmodel.cli", "matrix", "--scheduler", address, "--format", "csv"]
+    options = [f"--{name[:-2] if name == 'patches' else name[:-1]}={value}" for name, values in SAMPLE.items()
+               for value in values if isinstance(value, str)]  # fmt: skip
+    run = subprocess.Popen([*command, *options], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    time.sleep(4)
+    workers[0].kill()
+    out, errors = run.communicate(timeout=240)
+    assert run.returncode == 1, errors
+    assert len(out.splitlines()) == 1 + 4 * 4 * 2 * 4 * 5
+
+
+def test_no_scheduler_is_bad_usage():
+    from click.testing import CliRunner
+
+    pytest.importorskip("distributed", reason="install the extra: pip install 'mmmodel[cluster]'")
+    result = CliRunner().invoke(main, ["matrix", "--arch", "s390", "--scheduler", "nonsense"])
+    assert result.exit_code == 2
+    assert len(result.stderr.splitlines()) == 1
