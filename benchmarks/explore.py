@@ -1,9 +1,8 @@
 """Time to the verdict of zap-vs-shrinker: mmmodel, and SPIN on the independent model of tests/promela.
 
-mmmodel is timed from the start of a Python process to its verdict, and without what comes before the exploration. SPIN is
-timed from the model to its verdict (generate, compile, run), compiled with -O2 as its manual does and without, which is
-sooner done for a small search; and without what comes before the search. Medians; the two take turns. The verdicts have
-to be the same.
+mmmodel is timed from the start of a Python process to its verdict, and without what comes before the exploration. SPIN
+is timed from the model to its verdict (generate, compile with -O2, run), with -O0, which is sooner done for a small
+search, and without what comes before the search. Medians; the two take turns. The verdicts have to be the same.
 
     python benchmarks/explore.py --cpus 2 3 4 5 6 --plot explore.svg
 """

@@ -166,9 +166,7 @@ class Memory(HugeMemory):
 
     def remove_vma(self, mm: Mm, start: int, end: int) -> None:
         """Cut a range out of the VMAs."""
-        mm.vmas = tuple(
-            (lo, hi) for s, e in mm.vmas for lo, hi in ((s, min(e, start)), (max(s, end), e)) if lo < hi
-        )
+        mm.vmas = tuple((lo, hi) for s, e in mm.vmas for lo, hi in ((s, min(e, start)), (max(s, end), e)) if lo < hi)
 
     def madvise_dontneed(self, mm: Mm, start: int, end: int) -> None:
         """madvise(MADV_DONTNEED): zap the pages, keep the mapping and its page tables (zap_page_range)."""

@@ -52,9 +52,9 @@ class Step(NamedTuple):
 class Verdict:
     """What checking a build against a scenario says.
 
-    cpus; holds; broken: the name of the invariant broken first, `what` about it, `op`: the operation under way; witness: the
-    steps that lead there; states, transitions, depth, seconds; complete: was everything looked at, if not `bound` says
-    what stopped it.
+    cpus; holds; broken: the name of the invariant broken first, `what` about it, `op`: the operation under way; witness:
+    the steps that lead there; states, transitions, depth, seconds; complete: was everything looked at, if not `bound`
+    says what stopped it.
     """
 
     build: Build
@@ -129,9 +129,7 @@ def counters(kernel: Any) -> tuple[int | None, int | None, int]:
     return None if hzr is None else hzr.value, None if page is None else page.count.value, int(page is not None)
 
 
-def run(
-    build: Build, scenario: Scenario, journal: bool, stop: bool = False, kernel_class: type | None = None
-) -> Trace:
+def run(build: Build, scenario: Scenario, journal: bool, stop: bool = False, kernel_class: type | None = None) -> Trace:
     """Run a scenario; keep steps if `journal`; with `stop`, not beyond the first broken invariant.
 
     With `stop`, a scenario that repeats one cycle also ends when a cycle leaves the kernel as an earlier one did.

@@ -151,4 +151,3 @@ VERSIONS: dict[str, type[V4_5]] = {
     "v5.13": V5_13,
     "v5.14": V5_14,
 }
-

@@ -17,9 +17,7 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 from mmmodel import report
 from mmmodel.run import UsageError, run
 
-PARAMETERS = (
-    "arch = 's390'\nswap: bool = True\npatches: list[str] = []\nsteps: int | None = None\ndepth = 1 + 1"
-)
+PARAMETERS = "arch = 's390'\nswap: bool = True\npatches: list[str] = []\nsteps: int | None = None\ndepth = 1 + 1"
 CLAIM = "from mmmodel.claims import claim\n"
 STUCK = "import os; open('pid', 'w').write(str(os.getpid()))\nwhile True: pass"
 FIGURE = """
@@ -64,9 +62,7 @@ def out(folder, tmp_path_factory):
 @pytest.fixture(scope="module")
 def found(folder, out):
     notebooks = [
-        notebook(
-            folder / "good.ipynb", "print('on', arch)", CLAIM + "claim('M09', True, '<script>how</script>')"
-        ),
+        notebook(folder / "good.ipynb", "print('on', arch)", CLAIM + "claim('M09', True, '<script>how</script>')"),
         notebook(folder / "bad.ipynb", "print('before')", "1 / 0", "print('after')"),
         notebook(folder / "liar.ipynb", CLAIM + "claim('M09', True)\nclaim('M10', False, 'by decree')"),
         notebook(folder / "dead.ipynb", "print('before')", "import os; os._exit(1)"),
@@ -87,9 +83,7 @@ def page(out, name):
 def test_everything_is_written(found, out):
     names = ["bad", "dead", "good", "liar", "seen"]
     pages = [f"{name}{suffix}" for name in names for suffix in (".html", ".ipynb")]
-    assert sorted(path.name for path in out.iterdir()) == sorted(
-        [*pages, "claims.csv", "index.html", "run.json"]
-    )
+    assert sorted(path.name for path in out.iterdir()) == sorted([*pages, "claims.csv", "index.html", "run.json"])
     for path in out.glob("*.ipynb"):
         nbformat.validate(nbformat.read(path, as_version=4))
     assert not found.ok
@@ -100,9 +94,7 @@ def test_everything_is_written(found, out):
 def test_parameters_reach_the_notebook_and_the_page(found, out):
     assert "on x86" in page(out, "good").text
     header = page(out, "good").header.text
-    assert "arch = 'x86' (set for this run), swap = True, patches = [], steps = None" in " ".join(
-        header.split()
-    )
+    assert "arch = 'x86' (set for this run), swap = True, patches = [], steps = None" in " ".join(header.split())
 
 
 def test_claims_are_collected(found, out):
@@ -162,9 +154,7 @@ def test_pages_load_and_run_nothing(found, out):
         soup = page(out, path.stem)
         assert not soup.select("script, link, iframe, object, embed")
         assert not [image for image in soup.select("[src]") if not image["src"].startswith("data:")]
-        assert soup.select_one("meta[http-equiv=Content-Security-Policy]")["content"].startswith(
-            "default-src 'none'"
-        )
+        assert soup.select_one("meta[http-equiv=Content-Security-Policy]")["content"].startswith("default-src 'none'")
         assert "<script" not in path.read_text(encoding="utf-8")
 
 
@@ -184,11 +174,7 @@ def test_links_and_anchors(found, out):
     index = page(out, "index")
     links = [link["href"] for link in index.select("a")]
     assert {"good.html", "good.html#claim-M09", "liar.html#claim-M10", "bad.html#cell-3"} <= set(links)
-    assert all(
-        page(out, link.split(".html")[0]).select_one("#" + link.split("#")[1])
-        for link in links
-        if "#" in link
-    )
+    assert all(page(out, link.split(".html")[0]).select_one("#" + link.split("#")[1]) for link in links if "#" in link)
 
 
 def test_the_index_says_it_all(found, out):
@@ -249,9 +235,7 @@ def test_parameters_are_read_whatever_their_annotation():
 
 
 def test_a_notebook_has_a_deadline(tmp_path):
-    found = run(
-        [notebook(tmp_path / "n.ipynb", STUCK)], tmp_path / "out", {}, execution_timeout=60, deadline=4
-    )
+    found = run([notebook(tmp_path / "n.ipynb", STUCK)], tmp_path / "out", {}, execution_timeout=60, deadline=4)
     assert str(failure(found, "n")) == "n, cell 2: the deadline passed"
     assert not alive(int((tmp_path / "pid").read_text()))
 
