@@ -52,9 +52,9 @@ class Step(NamedTuple):
 class Verdict:
     """What checking a build against a scenario says.
 
-    cpus; holds; broken: the name of the invariant broken first, `what` about it, `op`: the operation under way; witness:
-    the steps that lead there; states, transitions, depth, seconds; complete: was everything looked at, if not `bound`
-    says what stopped it.
+    cpus; holds; broken: the invariant broken first, `what` about it, `op`: the operation under way; witness: the steps
+    that lead there; states, transitions, depth, seconds; complete: was everything looked at, if not `bound` says what
+    stopped it.
     """
 
     build: Build

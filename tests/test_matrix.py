@@ -1,8 +1,11 @@
 """The table of verdicts: each run made once, on any executor, complete even when a worker dies."""
 
+import csv
+import os
+import re
+import socket
 import subprocess
 import sys
-import time
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 
 import pytest
@@ -39,14 +42,20 @@ def test_any_executor(pool):
 def cluster():
     """A Dask scheduler on loopback and two workers: its address, and the workers to kill."""
     pytest.importorskip("distributed", reason="install the extra: pip install 'mmmodel[cluster]'")
-    port = 18786
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
     address = f"tcp://127.0.0.1:{port}"
-    command = [sys.executable, "-m", "distributed.cli.dask_scheduler", "--host", "127.0.0.1", "--port", str(port)]
-    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-    processes = [subprocess.Popen([*command, "--no-dashboard"], **quiet)]
-    worker = [sys.executable, "-m", "distributed.cli.dask_worker", address, "--nthreads", "1", "--no-nanny"]
-    time.sleep(2)
-    processes += [subprocess.Popen([*worker, "--no-dashboard"], **quiet) for _ in range(2)]
+    scheduler = ["dask_scheduler", "--host", "127.0.0.1", "--port", str(port)]
+    worker = ["dask_worker", address, "--nthreads", "1", "--no-nanny"]
+    processes = [
+        subprocess.Popen(
+            [sys.executable, "-m", f"distributed.cli.{module}", *options, "--no-dashboard"],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        for module, *options in (scheduler, worker, worker)
+    ]
     yield address, processes[1:]
     for process in processes:
         process.kill()
@@ -58,17 +67,24 @@ def test_a_worker_that_dies_half_way(cluster):
     from distributed import Client
 
     address, workers = cluster
-    with Client(address, timeout=30) as client:
+    with Client(address, timeout=60) as client:
         client.wait_for_workers(2, timeout=60)
+    stacks = [stack for stack in SAMPLE["patches"] if isinstance(stack, str)]
+    expected = mm.matrix(**SAMPLE | {"patches": [(), *stacks]})
+    builds = len(expected) // len(SAMPLE["scenarios"])
     command = [sys.executable, "-m", "mmmodel.cli", "matrix", "--scheduler", address, "--format", "csv"]
     options = [f"--{name[:-2] if name == 'patches' else name[:-1]}={value}" for name, values in SAMPLE.items()
                for value in values if isinstance(value, str)]  # fmt: skip
-    run = subprocess.Popen([*command, *options], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    time.sleep(4)
+    run = subprocess.Popen([*command, *options], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    progress = b""
+    while not (done := re.findall(rb"([1-9]\d*)/%d" % builds, progress)):
+        progress += os.read(run.stderr.fileno(), 4096) or pytest.fail(progress.decode())
+    assert int(done[-1]) < builds
+    assert workers[0].poll() is None
     workers[0].kill()
     out, errors = run.communicate(timeout=240)
-    assert run.returncode == 1, errors
-    assert len(out.splitlines()) == 1 + 4 * 4 * 2 * 4 * 5
+    assert run.returncode == 1, errors.decode()
+    assert [[str(value) for value in row] for row in expected.values] == list(csv.reader(out.decode().splitlines()))[1:]
 
 
 def test_no_scheduler_is_bad_usage():
