@@ -32,6 +32,7 @@ from mmmodel.explore import Walk, explore
 from mmmodel.invariants import broken
 from mmmodel.machine import Cpu, KernelBug, Var
 from mmmodel.mm_types import Mm, MmuGather, Page, PageTable
+from mmmodel.patches import PageRefcount
 from mmmodel.pieces import Explorer
 from mmmodel.programs import PROGRAMS, RECLAIM, REUSE, Operation, Program, munmap, read
 from mmmodel.same import recording
@@ -319,7 +320,7 @@ def test_the_exploration_finds_what_running_every_schedule_from_boot_finds(scena
 @pytest.mark.parametrize(("scenario", "build"), [
     ("zap-vs-shrinker", mm.Build("v4.5", "x86")), ("zap-vs-shrinker", mm.Build("v4.6", "x86")),
     ("zap-vs-shrinker", mm.Build("v4.6", "s390")), ("zap-vs-shrinker", mm.Build("v4.9", "s390")),
-    ("pin-vs-zap", mm.Build("v4.5", "x86")), ("pin-vs-zap", mm.Build("v4.7", "x86")),
+    ("pin-vs-zap", mm.Build("v4.5", "x86")),
 ], ids=repr)  # fmt: skip
 def test_it_does_with_three_cpus_too(scenario: str, build: mm.Build) -> None:
     compare(every_state, build, PROGRAMS[scenario], 3)
@@ -370,7 +371,6 @@ FEW_SCHEDULES = [
     tiny("", "read", "shrink"),
 ]
 RETRIES = [
-    tiny("", "read", "read"),
     tiny("", "read", "other:read"),
     tiny("", "read madvise", "shrink"),
     tiny("0", "munmap", "other:read"),
@@ -548,6 +548,7 @@ VERDICTS = [
     *[("fault-vs-fault", mm.Build(version, arch), "") for version in VERSIONS for arch in ("x86", "s390")],
     *[("fault-vs-shrinker", mm.Build(version, arch), PFN if version in ("v5.13", "v5.14") else "")
       for version in VERSIONS for arch in ("x86", "s390")],
+    *[("fault-vs-shrinker", mm.Build("v4.6", arch, patches=["page-refcount"]), "") for arch in ("x86", "s390")],
     *[("fault-vs-shrinker", mm.Build(version, arch, patches=["pfn-lock"]), "")
       for version in ("v5.13", "v5.14") for arch in ("x86", "s390")],
 ]  # fmt: skip
@@ -630,10 +631,19 @@ class NeverEager(mm.Patch):
         self.atomic_add(-FLUSHING, mm.attach_count)
 
 
+class SetCount(PageRefcount):
+    """The page's own count as the reference count, but the first reference is stored: that loses one taken meanwhile."""
+
+    name = ""
+
+    def get_page(self, page: Page) -> None:
+        self.atomic_set(page.count, 2)
+
+
 @pytest.mark.parametrize(("mutant", "scenario", "arch", "breaks"), [
     (CountFirst, "fault-vs-fault", "x86", COUNT), (FreeFirst, "fault-vs-shrinker", "x86", COUNT),
     (FreeFirst, "zap-vs-shrinker", "s390", COUNT), (NoWait, "zap-vs-shrinker", "s390", RACE),
-    (NeverEager, "zap-vs-shrinker", "s390", RACE),
+    (NeverEager, "zap-vs-shrinker", "s390", RACE), (SetCount, "fault-vs-shrinker", "x86", COUNT),
 ])  # fmt: skip
 def test_mutants_are_found(mutant: type[mm.Patch], scenario: str, arch: str, breaks: str) -> None:
     assert mm.check(mm.Build("v4.7", arch), scenario).holds
