@@ -61,7 +61,7 @@ def main() -> int:
     paths = arguments.notebooks or sorted(notebooks_dir().glob("*.ipynb"))
     folders = [str(notebooks_dir().parent), os.environ.get("PYTHONPATH", "")]
     os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, folders))
-    print(f"{'notebook':28}{'runs':>6}{'min':>8}{'median':>8}{'max':>8}{'stalls':>8}{'failed':>8}   seconds")
+    print(f"{'notebook (seconds)':28}{'runs':>6}{'min':>8}{'median':>8}{'max':>8}{'stalls':>8}{'failed':>8}")
     bad = 0
     with ProcessPoolExecutor(arguments.jobs) as pool:
         for path in paths:

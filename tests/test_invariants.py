@@ -118,6 +118,18 @@ def test_stale_read_of_somebody_elses_data():
     assert broken(kernel)[0] == "stale-read"
 
 
+@pytest.mark.parametrize("version", ["v4.7", "v5.13"])
+def test_a_new_huge_zero_page_reads_as_zeroes_whatever_its_block_held(version):
+    kernel = mm.Build(version=version).boot(memory_mib=16)
+    kernel.mmap(kernel.init, 0, kernel.hpage_nr)
+    kernel.store(kernel.init, 0, "data")
+    block = kernel.init.pmd[0].value.page
+    unmap(kernel, 0)
+    kernel.mmap(kernel.init, 0, kernel.hpage_nr)
+    assert kernel.load(kernel.init, 0) == 0
+    assert kernel.huge_zero_page.value is block
+
+
 def test_no_bug_is_an_event():
     unmap(unmapped(mm.Build()), 1)
     with pytest.raises(KernelBug, match="page_ref_count"):
