@@ -145,16 +145,16 @@ class S390(Immediate):
             self._free_pages(table.page, 0)
 
     def pte_free_tlb(self, tlb: MmuGather, table: PageTable) -> None:
-        """page_table_free_rcu, its callback run at once: never through the page gather."""
+        """page_table_free_rcu: never through the page gather."""
         assert tlb.mm is not None
         self.WRITE_ONCE(tlb.mm.flush_mm, True)
-        self.pte_free(tlb.mm, table)
+        self.call_rcu_sched(self.pte_free, tlb.mm, table)
 
     def tlb_remove_table(self, tlb: MmuGather, page: Page) -> None:
         """Segment tables too go their own way and ask for a flush."""
         assert tlb.mm is not None
         self.WRITE_ONCE(tlb.mm.flush_mm, True)
-        super().tlb_remove_table(tlb, page)
+        self.call_rcu_sched(self._free_pages, page, page.order)
 
 
 OWN_GATHER: dict[str, type[V4_5]] = {"arm": Arm, "ia64": Ia64, "s390": S390, "sh": Sh, "um": Um}

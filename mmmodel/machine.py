@@ -178,6 +178,10 @@ class Machine:
         """The head of a retry loop: nothing computed in an earlier round is used after it. Always true."""
         return True
 
+    def call_rcu_sched(self, callback: Callable[..., object], *args: object) -> None:
+        """Run a callback after a grace period, in a softirq. Here the grace period is over at once."""
+        callback(*args)
+
     # -- the TLBs
 
     def tlb_fill(self, entry: TlbEntry) -> TlbEntry:

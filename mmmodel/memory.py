@@ -56,7 +56,8 @@ class Memory(HugeMemory):
         index = addr // self.hpage_nr
         self.pmd_alloc(mm, index)
         pmd = mm.pmd[index].value
-        if pmd is None and self.thp and self.do_huge_pmd_anonymous_page(mm, index, write) is None:
+        huge = pmd is None and self.transparent_hugepage_enabled(mm, index)
+        if huge and self.do_huge_pmd_anonymous_page(mm, index, write) is None:
             return
         if pmd is not None and pmd.page is not None and write:
             if self.do_huge_pmd_wp_page(mm, index, pmd) is None:
@@ -73,6 +74,10 @@ class Memory(HugeMemory):
             self.atomic_set(mm.pmd[index], pmd)
         if pmd.table is not None:
             self.handle_pte_fault(mm, pmd.table, addr % self.hpage_nr, write)
+
+    def transparent_hugepage_enabled(self, mm: Mm, index: int) -> bool:
+        """May a huge page serve this slot? THP is there, and the VMA is not VM_NOHUGEPAGE."""
+        return bool(self.thp) and index not in mm.nohugepage
 
     def handle_pte_fault(self, mm: Mm, table: PageTable, off: int, write: bool) -> None:
         """do_anonymous_page and do_wp_page: a read maps the small zero page, a write a page of one's own."""
@@ -174,6 +179,10 @@ class Memory(HugeMemory):
         tlb = self.tlb_gather_mmu(mm)
         self.zap_pmd_range(tlb, mm, start, end)
         self.tlb_finish_mmu(tlb)
+
+    def madvise_nohugepage(self, mm: Mm, start: int, end: int) -> None:
+        """madvise(MADV_NOHUGEPAGE): no huge pages here from now on."""
+        mm.nohugepage |= {index for index, _, _ in self.slots(start, end)}
 
     def mprotect(self, mm: Mm, start: int, end: int, write: bool = False) -> None:
         """mprotect: whole huge mappings change, partly covered ones are split first (change_pmd_range)."""

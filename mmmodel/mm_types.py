@@ -61,13 +61,18 @@ class PageTable:
 
 
 class Mm:
-    """struct mm_struct. `vmas` are (start, end) in 4K pages; `pmd` has one word per huge-page slot."""
+    """struct mm_struct. `vmas` are (start, end) in 4K pages; `pmd` has one word per huge-page slot.
 
-    __slots__ = ("attach_count", "deposit", "flush_mm", "huge_zero", "name", "nr_ptes", "pgd", "pgtable_list",
-                 "pmd", "pmd_tables", "ptl", "rss", "stack", "tlb_word", "vmas")  # fmt: skip
+    `mm_users`: threads; `nohugepage`: slots of VMAs with VM_NOHUGEPAGE.
+    """
+
+    __slots__ = ("attach_count", "deposit", "flush_mm", "huge_zero", "mm_users", "name", "nohugepage", "nr_ptes", "pgd",
+                 "pgtable_list", "pmd", "pmd_tables", "ptl", "rss", "stack", "tlb_word", "vmas")  # fmt: skip
 
     def __init__(self, name: str) -> None:
         self.name = name
+        self.mm_users = 1
+        self.nohugepage: frozenset[int] = frozenset()
         self.vmas: tuple[tuple[int, int], ...] = ()
         self.pmd: dict[int, Var] = {}
         self.pmd_tables: dict[int, Page] = {}
@@ -100,11 +105,15 @@ class Mm:
 
 
 class MmuGather:
-    """struct mmu_gather: the pages zapped but not yet freed, in batches; `range`: is there anything to flush?"""
+    """struct mmu_gather: the pages zapped but not yet freed, in batches; `range`: is there anything to flush?
 
-    __slots__ = ("batches", "fullmm", "mm", "range")
+    `pages` hold the pointers of every batch but the first.
+    """
+
+    __slots__ = ("batches", "fullmm", "mm", "pages", "range")
 
     def __init__(self) -> None:
         self.mm: Mm | None = None
         self.batches: tuple[tuple[Page, ...], ...] = ((),)
+        self.pages: tuple[Page, ...] = ()
         self.range = self.fullmm = False

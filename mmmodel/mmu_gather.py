@@ -23,13 +23,18 @@ class GenericGather(SwapState):
     def tlb_gather_mmu(self, mm: Mm, fullmm: bool = False) -> MmuGather:
         """Start gathering: the on-stack batch, nothing recorded."""
         tlb: MmuGather = self.cpu.gather
-        tlb.mm, tlb.fullmm, tlb.range, tlb.batches = mm, fullmm, False, ((),)
+        tlb.mm, tlb.fullmm, tlb.range, tlb.batches, tlb.pages = mm, fullmm, False, ((),), ()
         return tlb
 
     def tlb_next_batch(self, tlb: MmuGather) -> bool:
-        """Add a batch; false when there are enough."""
+        """Add a batch, in a page used before a flush or a new one; false when there are enough, or no memory."""
         if len(tlb.batches) > self.max_gather_batch_count:
             return False
+        if len(tlb.batches) > len(tlb.pages):
+            page = self.alloc_pages(0, "mmu_gather batch")
+            if page is None:
+                return False
+            tlb.pages += (page,)
         tlb.batches += ((),)
         return True
 
@@ -69,8 +74,10 @@ class GenericGather(SwapState):
         self.tlb_flush_mmu_free(tlb)
 
     def tlb_finish_mmu(self, tlb: MmuGather) -> None:
-        """The end of an unmap."""
+        """The end of an unmap: flush, then free the pages of the batches themselves."""
         self.tlb_flush_mmu(tlb)
+        for page in tlb.pages:
+            self._free_pages(page, 0)
 
     # -- page-table pages of free_pgtables
 
@@ -80,10 +87,14 @@ class GenericGather(SwapState):
             tlb.range = True
             self.tlb_remove_page(tlb, page)
         elif self.page_tables == "rcu":
-            self._tlb_remove_table(page)
+            assert tlb.mm is not None
+            if tlb.mm.mm_users < 2:
+                self._tlb_remove_table(page)
+            else:
+                self.call_rcu_sched(self._tlb_remove_table, page)
         else:
             self._free_pages(page, page.order)
 
     def _tlb_remove_table(self, page: Page) -> None:
-        """__tlb_remove_table: the RCU callback, run at once here (arm, arm64: the singular function)."""
+        """__tlb_remove_table: the RCU callback, called directly while one thread owns the mm (arm, arm64)."""
         self.free_page_and_swap_cache(page)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from .machine import Machine, Var
@@ -117,10 +118,22 @@ class PageAlloc(Machine):
     def _free_pages(self, page: Page, order: int) -> None:
         """__free_pages: drop the allocator's reference; free the block if it was the last."""
         if self.put_page_testzero(page):
-            self._free_pages_ok(page, order)
+            if order:
+                self._free_pages_ok(page, order)
+            else:
+                self.free_hot_cold_page(page)
+
+    def free_hot_cold_page(self, page: Page) -> None:
+        """Free one order-0 page (no per-CPU lists here)."""
+        self._free_pages_ok(page, 0)
+
+    def free_hot_cold_page_list(self, pages: Sequence[Page]) -> None:
+        """Free a list of order-0 pages."""
+        for page in pages:
+            self.free_hot_cold_page(page)
 
     def _free_pages_ok(self, page: Page, order: int) -> None:
-        """__free_pages_ok, and free_hot_cold_page for order 0 (no per-CPU lists here): check, then the buddy lists."""
+        """__free_pages_ok: check, then the buddy lists."""
         self.step(self.zone_lock)
         if self.free_pages_prepare(page):
             self.free_one_page(page, order)

@@ -37,6 +37,8 @@ def on_cpu(k: Any, cpu: int, mm: Any) -> None:
     if not mm.vmas:
         k.mmap(mm, 0, k.hpage_nr)
         k.pmd_alloc(mm, 0)
+    else:
+        mm.mm_users += 1
     k.load(mm, 0)
 
 

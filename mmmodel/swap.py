@@ -42,10 +42,6 @@ class Swap(PageAlloc):
         """The destructor of an ordinary compound page (COMPOUND_PAGE_DTOR), which the huge zero page has too."""
         self._free_pages_ok(page, page.order)
 
-    def free_hot_cold_page(self, page: Page) -> None:
-        """Free one order-0 page."""
-        self._free_pages_ok(page, 0)
-
     def _page_cache_release(self, page: Page) -> None:
         """__page_cache_release: off the LRU, under the zone's lru_lock."""
         if "lru" in page.flags:
@@ -90,11 +86,6 @@ class Swap(PageAlloc):
     def release_huge_zero_page(self, page: Page) -> bool:
         """Seam: what aa88b68c adds to the loop of release_pages. Nothing before v4.6."""
         return False
-
-    def free_hot_cold_page_list(self, pages: Sequence[Page]) -> None:
-        """Free a list of order-0 pages."""
-        for page in pages:
-            self.free_hot_cold_page(page)
 
     # -- pagevecs: only lru_add is ever filled here
 

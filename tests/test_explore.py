@@ -16,7 +16,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import cache
 from itertools import product
-from types import FunctionType
+from types import FunctionType, MethodType
 from typing import Any, NamedTuple
 
 import pytest
@@ -151,7 +151,7 @@ def freeze(thing: Any, seen: dict[int, Any]) -> Any:
     kind = type(thing)
     if kind in PLAIN:
         return thing
-    if isinstance(thing, bool | type | FunctionType):
+    if isinstance(thing, bool | type | FunctionType | MethodType):
         return str(thing) if kind is bool else thing.__name__
     if isinstance(thing, tuple):
         return tuple([item if type(item) in PLAIN else freeze(item, seen) for item in thing])
