@@ -49,7 +49,7 @@ class Answer(NamedTuple):
 
 @cache
 def verdicts() -> pd.DataFrame:
-    """Every fix on every arch with huge pages, SWAP on and off, in every scenario: the columns of `mm.matrix`, `fix`."""
+    """Every fix on every arch with huge pages, SWAP on and off, in every scenario: `mm.matrix` and `fix`."""
     found = matrix(HUGE, [VERSION], patches=list(FIXES.values()))
     names = {"+".join(stack): name for name, stack in FIXES.items()}
     return found.assign(fix=found.patches.map(names))
@@ -66,7 +66,7 @@ def _held(rows: pd.DataFrame, what: str) -> Answer:
         f"{arch}, SWAP {'on' if swap else 'off'}: {broken} breaks in {', '.join(group.scenario)}"
         for (arch, swap, broken), group in bad.groupby(["arch", "swap", "broken"], sort=False)
     ]
-    return Answer(False, f"breaks in {len(bad)} of {len(rows)}", told)
+    return Answer(False, f"{len(bad)} of {len(rows)} break", told)
 
 
 def on_s390(fix: str, swap: bool) -> Answer:
@@ -143,7 +143,7 @@ def at_risk(fix: str) -> Answer:
     facts = [row for row in rows("patches") if row["patch"] in FIXES[fix]]
     told = [f"{row['at_risk']} ({row['how']}: {row['source']})" for row in facts]
     none = all(row["at_risk"].startswith("None") for row in facts)
-    return Answer(none, "none found" if none else "see", told)
+    return Answer(none, "none found" if none else "some", told)
 
 
 QUESTIONS: dict[str, Callable[[str], Answer]] = {

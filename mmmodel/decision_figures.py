@@ -30,10 +30,10 @@ def decision_table() -> Html:
 def picture() -> Html:
     """Each fix: a sign for each question that has a plain answer, and what it costs more than nothing."""
     columns = [question for question in QUESTIONS if answers("nothing")[question].good is not None][:5]
-    top, left, wide = 84, 180, 96
+    top, left, wide = 84, 196, 96
     bars = left + wide * len(columns) + 24
     shapes = [_heading(left + wide * (i + 0.5), question) for i, question in enumerate(columns)]
-    shapes.append(_heading(bars + 85, "instructions more,per freed page (s390)"))
+    shapes.append(_heading(bars + 85, "instructions more, per freed page (s390)"))
     for i, fix in enumerate(FIXES):
         y = top + 34 * i
         shapes.append(text(left - 10, y + 19, fix, text_anchor="end", **(BOLD if right(fix) else {})))
@@ -53,9 +53,9 @@ def _title(words: str) -> Html:
 
 
 def _heading(x: float, words: str) -> Html:
-    """Two lines, broken at the comma."""
-    lines = words.split(",", 1)
-    return join(*(text(x, 50 + 17 * i, part.strip(), **MIDDLE) for i, part in enumerate(lines)))
+    """Two lines at most, broken at the first comma."""
+    first, _, second = words.partition(", ")
+    return join(text(x, 50, f"{first}{',' * (len(first) < 3)}", **MIDDLE), text(x, 67, second, **MIDDLE))
 
 
 def _sign(x: float, y: float, good: bool | None) -> Html:
@@ -73,31 +73,27 @@ def _bar(value: float | None, x: float, y: float, most: float) -> list[Html]:
 
 
 def summary() -> Html:
-    """The answer in two paragraphs, out of this run."""
+    """The answer in a paragraph, out of this run."""
     good = [fix for fix in FIXES if right(fix)]
     whole = [fix for fix in good if answers(fix)["sh, um, ia64"].good]
     later = list(VERSIONS)[list(VERSIONS).index(VERSION) + 1 :]
     ended = next(v for v in later if check(Build(v, swap=False), "map-read-unmap"))
     reopened = [fix for fix in FIXES if not answers(fix)["race closed"].good]
-    return join(
-        tag("p", CAUSE),
-        tag(
-            "p",
-            f"Of {len(FIXES)} things that could have been done, {len(good)} are right on s390 with and without swap, leave "
-            f"the other architectures right and the race closed: {_listed(good)}. The quick hack is what was merged; it is "
-            f"right only where swap is compiled in, and without it s390 stayed broken until {ended}. "
-            f"{_listed(reopened).capitalize()} would open the race again for which the commit was made. Our vote: ",
-            tag("b", min(whole, key=lines)),
-            f", of those that would also be right for sh, um and ia64 ({_listed(whole)}) the one that changes least.",
-        ),
+    rest = (
+        f" Of {len(FIXES)} things that could have been done, {len(good)} are right on s390 with and without swap, "
+        f"leave the other archs right and the race closed: {_listed(good)}. What was merged is the quick hack; without "
+        f"swap it is not compiled, and s390 stayed broken there until {ended}. The race for which the commit was made "
+        f"would come back with: {_listed(reopened)}. Our vote, the smallest change of those that would also be right "
+        "for sh, um and ia64: "
     )
+    return tag("p", CAUSE, rest, tag("b", min(whole, key=lines)), ".")
 
 
 CAUSE = (
-    "An unmap has to give back its reference to the huge zero page by dropping huge_zero_refcount. Commit aa88b68c moved that "
-    "drop into release_pages(). On s390 an unmapped page never gets there: it is freed at once by "
-    "free_page_and_swap_cache(), which drops the page's own count instead. So the first unmap frees a page that everybody "
-    "still maps."
+    "An unmap has to give back its reference to the huge zero page by dropping huge_zero_refcount. Commit aa88b68c "
+    "moved that drop into release_pages(). On s390 an unmapped page never gets there: it is freed at once by "
+    "free_page_and_swap_cache(), which drops the page's own count instead. So the first unmap frees a page that "
+    "everybody still maps."
 )
 
 
