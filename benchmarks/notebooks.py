@@ -3,8 +3,8 @@
     python benchmarks/notebooks.py [--jobs 2] [--every 1] [notebook ...]
 
 Arch: those with a gather of their own and x86; every version; SWAP on and off; no patch and each patch. The code cells
-are run by IPython in a process that remembers verdicts, traces and runs, which are functions of their arguments; a new
-kernel for each of them would take most of a day. `--every N` takes each N-th combination. Exit status 1 if a cell fails.
+are run by IPython in a process that remembers verdicts and traces, which are functions of their arguments; a new kernel
+for each of them would take most of a day. `--every N` takes each N-th combination. Exit status 1 if a cell fails.
 """
 
 from __future__ import annotations
@@ -41,18 +41,18 @@ def combinations() -> Iterator[Parameters]:
         yield {"version": version, "arch": arch, "swap": swap, "patches": list(patches)}
 
 
+def frozen(value: Any) -> Any:
+    """A list as a tuple, all the way down."""
+    return tuple(map(frozen, value)) if type(value) in (list, tuple) else value
+
+
 def remembering(function: Callable[..., Any]) -> Callable[..., Any]:
-    """The function, computing each result once; arguments that cannot be remembered are computed anew."""
+    """The function, computing each result once."""
     known = cache(function)
 
     @wraps(function)
     def call(*args: Any, **kwargs: Any) -> Any:
-        try:
-            return known(*args, **kwargs)
-        except TypeError as error:
-            if "unhashable" not in str(error):
-                raise
-            return function(*args, **kwargs)
+        return known(*map(frozen, args), **{name: frozen(value) for name, value in kwargs.items()})
 
     return call
 
@@ -60,11 +60,10 @@ def remembering(function: Callable[..., Any]) -> Callable[..., Any]:
 def remember() -> None:
     """Let this process remember what is a pure function of a build."""
     import mmmodel as mm
-    from mmmodel import checking, tracing
+    from mmmodel import evidence
 
-    checking.check = remembering(checking.check)
-    tracing.trace = remembering(tracing.trace)
-    mm.check, mm.trace = checking.check, tracing.trace
+    for home, name in (mm, "check"), (mm, "trace"), (mm, "matrix"), (evidence, "run"):
+        setattr(home, name, remembering(getattr(home, name)))
 
 
 def source(cell: dict[str, Any], parameters: Parameters) -> str:

@@ -7,6 +7,7 @@ from statistics import median, quantiles
 import nbformat
 import papermill
 import pytest
+from bs4 import BeautifulSoup
 
 import mmmodel as mm
 from mmmodel.arches import OWN_GATHER
@@ -121,3 +122,8 @@ def test_runs_and_stays_true(path, parameters, tmp_path, monkeypatch):
         live = [i for i, kind in enumerate(kinds) if WIDGET in kind]
         assert all("text/html" in kinds[i - 1] for i in live if i), "a static copy comes before each widget"
         assert 0 not in live
+        page = BeautifulSoup(
+            "".join(output.get("data", {}).get("text/html", "") for output in cell.outputs), "html.parser"
+        )
+        assert all(drawing["aria-label"].strip() for drawing in page.find_all("svg")), "a figure says its message"
+        assert all(picture["alt"].strip() for picture in page.find_all("img"))
