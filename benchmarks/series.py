@@ -2,7 +2,7 @@
 
     python benchmarks/series.py [--rounds 1]
 
-Both in the same run, in turn, each as a person would call it: papermill with its defaults, its progress bar switched off.
+Both in the same run, in turn, each as a person would call it: papermill with its defaults, but no progress bar.
 Prints seconds and the ratio for each round, and the slowest cells.
 """
 
@@ -48,9 +48,8 @@ def main() -> None:
             out = Path(folder)
             ours = timed(sys.executable, "-m", "mmmodel.cli", "run", "-o", out / "report")
             plain = sum(timed(*PAPERMILL, path, out / path.name) for path in notebooks)
-            print(
-                f"{len(notebooks)} notebooks: mmmodel run {ours:.1f} s, papermill {plain:.1f} s, ratio {ours / plain:.2f}"
-            )
+            times = f"mmmodel run {ours:.1f} s, papermill {plain:.1f} s, ratio {ours / plain:.2f}"
+            print(f"{len(notebooks)} notebooks: {times}")
             for seconds, cell in slowest(out / "report"):
                 print(f"  {seconds:6.2f} s  {cell}")
 
