@@ -81,8 +81,7 @@ def verdicts(builds: Sequence[Build], scenarios: Sequence[str]) -> list[list[Row
     table = []
     for build in builds:
         cls: Any = build.kernel_class
-        mine: dict[str, Any] = functions(cls)
-        mine |= {fact: ARCHES[build.arch][fact] for fact in BATCH_LIMITS}
+        mine: dict[str, Any] = functions(cls) | {fact: ARCHES[build.arch][fact] for fact in BATCH_LIMITS}
         rows = []
         for scenario in scenarios:
             row = next((r for theirs, r in known[scenario] if all(mine.get(n) == d for n, d in theirs.items())), None)
