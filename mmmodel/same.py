@@ -6,13 +6,15 @@ which all of those are the same as in a run already made has the same verdict: `
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import cache
+from typing import Any, TypeVar
 
 from .arches import ARCHES
 from .build import Build
 from .patches import Patch
 
+R = TypeVar("R")
 Row = tuple[str, bool, str, str, str, int]
 BATCH_LIMITS = ("page_kib", "word_bits")
 """Facts that matter only to a run that fills a batch of the gather, and so calls tlb_next_batch."""
@@ -26,6 +28,7 @@ def constants(build: Build) -> tuple[Any, ...]:
     return build.thp, build.debug_vm, facts["huge_page_order"], facts["page_tables"], *values
 
 
+@cache
 def functions(cls: type) -> dict[str, tuple[Any, ...]]:
     """Every kernel function: all its definitions, the one in force first, then what super() reaches."""
     found: dict[str, list[Any]] = {}
@@ -52,6 +55,24 @@ def recording(cls: type, called: set[str]) -> type:
     return noted
 
 
+def shared(builds: Iterable[Build], result: Callable[[Build, type], R]) -> Iterator[tuple[R, bool]]:
+    """For each build what `result` (of the build and a kernel class to boot) gives, and: was it made for this build?"""
+    known: list[tuple[dict[str, Any], R]] = []
+    for build in builds:
+        cls: Any = build.kernel_class
+        mine: dict[str, Any] = functions(cls) | {"constants": constants(build)}
+        mine |= {fact: ARCHES[build.arch][fact] for fact in BATCH_LIMITS}
+        found = next(([r] for theirs, r in known if all(mine.get(n) == d for n, d in theirs.items())), None)
+        if found is not None:
+            yield found[0], False
+            continue
+        called: set[str] = set()
+        made = result(build, recording(build.kernel_class, called))
+        called |= {"constants", *(BATCH_LIMITS if "tlb_next_batch" in called else ())}
+        known.append(({name: mine[name] for name in called}, made))
+        yield made, True
+
+
 def verdicts(builds: Sequence[Build], scenarios: Sequence[str]) -> list[list[Row]]:
     """For each build (all have the same `constants`) a row per scenario: scenario, holds, broken, op, what, states."""
     from .checking import check
@@ -59,8 +80,8 @@ def verdicts(builds: Sequence[Build], scenarios: Sequence[str]) -> list[list[Row
     known: dict[str, list[tuple[dict[str, Any], Row]]] = {name: [] for name in scenarios}
     table = []
     for build in builds:
-        mine: dict[str, Any] = functions(build.kernel_class)
-        mine |= {fact: ARCHES[build.arch][fact] for fact in BATCH_LIMITS}
+        cls: Any = build.kernel_class
+        mine: dict[str, Any] = functions(cls) | {fact: ARCHES[build.arch][fact] for fact in BATCH_LIMITS}
         rows = []
         for scenario in scenarios:
             row = next((r for theirs, r in known[scenario] if all(mine.get(n) == d for n, d in theirs.items())), None)

@@ -119,11 +119,12 @@ class Swap(PageAlloc):
         self.pagevec_lru_move_fn()
 
     def pagevec_lru_move_fn(self) -> None:
-        """One lru_lock for the whole pagevec."""
-        pvec, self.cpu.lru_add_pvec = self.cpu.lru_add_pvec, ()
+        """One lru_lock for the whole pagevec, which is empty at the very end only (pagevec_reinit)."""
+        pvec = self.cpu.lru_add_pvec
         self.spin_lock(self.lru_lock)
         for page in pvec:
             page.flags |= {"lru"}
         self.spin_unlock(self.lru_lock)
         self.costs["pagevec_drains"] += 1
         self.release_pages(pvec, len(pvec))
+        self.cpu.lru_add_pvec = ()
