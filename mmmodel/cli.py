@@ -259,7 +259,7 @@ def meeting(build: Build, notebook: str, port: int, no_browser: bool, theme: str
     try:
         from .meeting import serve
     except ImportError as error:
-        if error.name != "voila":
+        if (error.name or "").split(".")[0] != "voila":
             raise
         raise BadUsage("meeting needs the extra: pip install 'mmmodel[meeting]'") from None
     from .run import UsageError

@@ -7,8 +7,10 @@ else takes it, and its pages are kept from fetching anything from the network.
 from __future__ import annotations
 
 import json
+import logging
 import os
 import secrets
+import socket
 import sys
 import tempfile
 import webbrowser
@@ -18,10 +20,10 @@ from typing import Any
 from urllib.parse import quote
 
 import nbformat
+from papermill.iorw import load_notebook_node
 from papermill.parameterize import parameterize_notebook
 from tornado.httpserver import HTTPServer
 from tornado.ioloop import IOLoop
-from tornado.netutil import bind_sockets
 from traitlets.config import Config
 from voila.app import Voila
 
@@ -40,13 +42,13 @@ TEMPLATE = """{%- extends "voila/templates/lab/index.html.j2" -%}
 class Dashboard(Voila):
     """Voila on a socket that is already there."""
 
-    def __init__(self, sockets: list[Any], **options: Any) -> None:
+    def __init__(self, listener: socket.socket, **options: Any) -> None:
         super().__init__(**options)
-        self.sockets, self.port = sockets, sockets[0].getsockname()[1]
+        self.listener, self.port = listener, listener.getsockname()[1]
 
     def listen(self) -> None:
         """Serve until Ctrl-C or SIGTERM; then end the kernels."""
-        HTTPServer(self.app).add_sockets(self.sockets)
+        HTTPServer(self.app).add_socket(self.listener)
         self.ioloop = IOLoop.current()
         try:
             self.ioloop.start()
@@ -80,8 +82,8 @@ def with_parameters(notebook: Path, parameters: Mapping[str, object], folder: Pa
         known = parameters_of(json.loads(path.read_text(encoding="utf-8"))["cells"])
         if path == notebook and (unknown := [name for name in parameters if name not in known]):
             raise UsageError(f"{path.stem} has no parameter {unknown[0]}; known: {', '.join(known) or 'none'}")
-        nb = nbformat.read(path, as_version=4)
-        changed = parameterize_notebook(nb, {k: v for k, v in parameters.items() if k in known})
+        mine = {name: value for name, value in parameters.items() if name in known}
+        changed = parameterize_notebook(load_notebook_node(str(path)), mine)
         nbformat.write(changed, folder / path.name)
     return folder / notebook.name
 
@@ -89,29 +91,37 @@ def with_parameters(notebook: Path, parameters: Mapping[str, object], folder: Pa
 def serve(name: str, parameters: Mapping[str, object], port: int, browser: bool, theme: str) -> None:
     """Serve a notebook, and those beside it, until Ctrl-C. Port 0 is a free one.
 
-    Raises UsageError, before anything is started, if there is no such notebook or the port is taken.
+    Raises UsageError, before anything is started, for a notebook, a parameter or a port that cannot be.
     """
     notebook = find(name)
-    try:
-        sockets = bind_sockets(port, HOST)
-    except (OSError, OverflowError) as error:
-        raise UsageError(f"port {port} cannot be used: {error}") from None
     with tempfile.TemporaryDirectory(prefix="mmmodel-") as temporary:
         folder = Path(temporary)
         (folder / "index.html.j2").write_text(TEMPLATE, encoding="utf-8")
         if parameters:
             notebook = with_parameters(notebook, parameters, folder)
-        token = secrets.token_urlsafe(24)
-        app = Dashboard(sockets, config=_config(token, notebook.parent, theme))
-        app.initialize([])
-        app.template_paths.insert(0, temporary)
-        url = f"http://{HOST}:{app.port}/voila/render/{quote(notebook.name)}?token={token}"
-        print(
-            f"{notebook.stem}, for this machine and whoever has the address; Ctrl-C ends it.\n\n    {url}\n", flush=True
-        )
-        if browser:
-            _open(url, folder / "open.html")
-        app.start()
+        with _listening(port) as listener:
+            token = secrets.token_urlsafe(24)
+            app = Dashboard(listener, config=_config(token, notebook.parent, theme))
+            app.initialize([])
+            app.template_paths.insert(0, temporary)
+            logging.getLogger("tornado.general").setLevel(logging.ERROR)  # it warns about Jupyter's time between pings
+            url = f"http://{HOST}:{app.port}/voila/render/{quote(notebook.name)}?token={token}"
+            print(
+                f"{notebook.stem}, on this machine, to whoever has the address; Ctrl-C ends it.\n\n    {url}\n",
+                flush=True,
+            )
+            if browser:
+                _open(url, folder / "open.html")
+            app.start()
+
+
+def _listening(port: int) -> socket.socket:
+    try:
+        listener = socket.create_server((HOST, port))
+    except OSError as error:
+        raise UsageError(f"port {port} cannot be used: {error}") from None
+    listener.setblocking(False)
+    return listener
 
 
 def _config(token: str, root: Path, theme: str) -> Config:
@@ -125,11 +135,12 @@ def _config(token: str, root: Path, theme: str) -> Config:
                 "token": token,
                 "root_dir": str(root),
                 "open_browser": False,
-                "log_level": "WARN",
+                "log_level": "ERROR",
                 "tornado_settings": {"headers": {"Content-Security-Policy": POLICY}},
             },
             "VoilaConfiguration": {"theme": theme, "strip_sources": True, "show_tracebacks": True},
-            "KernelManager": {"transport": "ipc"},
+            # Kernels behind sockets in a private folder, not ports; the path of a socket may have about 100 characters.
+            "KernelManager": {"transport": "ipc" if len(tempfile.gettempdir()) < 30 else "tcp"},
         }
     )
 

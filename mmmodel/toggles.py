@@ -11,7 +11,7 @@ import ipywidgets as w
 
 from .arches import ARCHES
 from .build import Build, BuildError, choose
-from .drawing import BAD, GOOD, Html, join, tag
+from .drawing import BAD, GOOD, MONO, Html, join, tag
 from .patches import PATCHES
 from .quick import command, differences, presets, quick_verdicts, told, verdict_changes
 from .tables import label
@@ -24,7 +24,7 @@ Check = Callable[[Build], Iterable[Verdict]]
 WORDS = {"swap": "CONFIG_SWAP", "thp": "huge pages (THP)", "debug_vm": "CONFIG_DEBUG_VM"}
 TOGGLES: dict[str, Iterable[Any]] = {"version": VERSIONS, "arch": ARCHES, "patches": PATCHES}
 TOGGLES |= dict.fromkeys(WORDS, (True, False))
-COPY = "user-select:all;white-space:pre-wrap;font-size:.9em;line-height:1.4;margin:.2em 0"
+COPY = f"user-select:all;white-space:pre-wrap;font:.9em/1.4 {MONO};margin:.2em 0"
 SIDE = {"flex": "1 1 21em", "flex_flow": "row wrap", "padding": "0 1.5em 0 0"}
 OWN = ""
 HEARD = {"role": "alert", "aria_live": "polite", "aria_atomic": "true"}
@@ -78,7 +78,7 @@ class Explorer:
         self.preset: Any = _control("preset", choices, _among(build, ready)) if ready else None
         self.verdicts = self._checked(build)
         self.first = join(self.summary(build), shown := Html(view(build)))
-        self.top = pane(self.summary(build, ""), "13.5em" if self.check else "4em")
+        self.top = pane(self.summary(build, ""), "15.5em" if self.check else "4em")
         self.right = pane(shown, height)
         first = [self.preset] * bool(ready)
         for control in (*first, *self.controls.values(), *self.patches.values()):
@@ -98,9 +98,9 @@ class Explorer:
         heading = [w.HTML("<b>patches</b>, numbered as applied", layout={"flex": "1 1 100%"})] * bool(rows)
         parts = [*first, *self.controls.values(), *rows]
         for part in parts:
-            part.layout.flex = "1 1 17em"
+            part.layout.flex, part.layout.max_width = "1 1 17em", "100%"
         left = w.Box([*parts[: -len(rows) or None], *heading, *rows], layout=SIDE)
-        right = w.VBox([self.top, self.right], layout={"flex": "999 1 36em", "min_width": "0"})
+        right = w.VBox([self.top, self.right], layout={"flex": "999 1 42em", "min_width": "0"})
         return w.HBox([left, right], layout={"flex_flow": "row wrap", "align_items": "flex-start"})
 
     def chosen(self) -> Build:
@@ -139,15 +139,15 @@ class Explorer:
 
     def update(self, change: dict[str, Any]) -> None:
         """A widget changed. A new arch resets THP."""
-        owner, thp = change["owner"], self.controls.get("thp")
+        owner = change["owner"]
         if self.silent or owner.value == OWN:
             return
         if owner is self.preset:
             self.set(owner.value)
             return
-        if thp is not None and owner is self.controls.get("arch"):
+        if "thp" in self.controls and owner is self.controls.get("arch"):
             with self._silently():
-                thp.value = Build(arch=owner.value).thp
+                self.controls["thp"].value = Build(arch=owner.value).thp
         self.show()
 
     def show(self) -> None:
