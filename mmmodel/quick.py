@@ -75,16 +75,16 @@ def quick_verdicts(build: Build) -> list[Verdict]:
 # -- in words
 
 
-def told(verdicts: Verdicts) -> tuple[bool, str, str]:
-    """Do all verdicts (there is at least one) hold, a headline that says so, and what stands behind it."""
+def told(verdicts: Verdicts) -> tuple[bool, str, str, str]:
+    """Do all verdicts (there is at least one) hold, a headline that says so, what stands behind it, and where else."""
     bad = [v for v in verdicts if not v.holds]
     many = f"{len(verdicts)} scenarios" if len(verdicts) > 1 else verdicts[0].scenario
     if not bad:
-        return True, f"{VERDICT[True]} in {'all of ' if len(verdicts) > 1 else ''}{many}", _looked_at(verdicts)
+        return True, f"{VERDICT[True]} in {'all of ' if len(verdicts) > 1 else ''}{many}", _looked_at(verdicts), ""
     number = f"{len(bad)} of {many}" if len(verdicts) > 1 else many
     first = f"{bad[0].broken} broke at {bad[0].op} in {bad[0].scenario}: {bad[0].what}"
-    others = f". Nor in {', '.join(v.scenario for v in bad[1:])}" if bad[1:] else ""
-    return False, f"{VERDICT[False]} in {number}", first + others
+    others = f"Nor does it hold in {', '.join(v.scenario for v in bad[1:])}." if bad[1:] else ""
+    return False, f"{VERDICT[False]} in {number}", first, others
 
 
 def _looked_at(verdicts: Verdicts) -> str:

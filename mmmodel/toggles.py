@@ -11,7 +11,7 @@ import ipywidgets as w
 
 from .arches import ARCHES
 from .build import Build, BuildError, choose
-from .drawing import BAD, GOOD, Html, join, tag
+from .drawing import BAD, GOOD, MONO, Html, join, tag
 from .patches import PATCHES
 from .quick import command, differences, presets, quick_verdicts, told, verdict_changes
 from .tables import label
@@ -24,7 +24,8 @@ Check = Callable[[Build], Iterable[Verdict]]
 WORDS = {"swap": "CONFIG_SWAP", "thp": "huge pages (THP)", "debug_vm": "CONFIG_DEBUG_VM"}
 TOGGLES: dict[str, Iterable[Any]] = {"version": VERSIONS, "arch": ARCHES, "patches": PATCHES}
 TOGGLES |= dict.fromkeys(WORDS, (True, False))
-COPY = "user-select:all;white-space:pre-wrap;font-size:.9em;line-height:1.4;margin:.2em 0"
+COPY = f"user-select:all;white-space:pre-wrap;font:.9em/1.4 {MONO};margin:.2em 0"
+SIDE = {"flex": "1 1 21em", "flex_flow": "row wrap", "padding": "0 1.5em 0 0"}
 OWN = ""
 HEARD = {"role": "alert", "aria_live": "polite", "aria_atomic": "true"}
 """A status that comes into being is not read aloud, an alert is; `polite` lets it wait for its turn."""
@@ -77,7 +78,7 @@ class Explorer:
         self.preset: Any = _control("preset", choices, _among(build, ready)) if ready else None
         self.verdicts = self._checked(build)
         self.first = join(self.summary(build), shown := Html(view(build)))
-        self.top = pane(self.summary(build, ""), "13.5em" if self.check else "4em")
+        self.top = pane(self.summary(build, ""), "15.5em" if self.check else "4em")
         self.right = pane(shown, height)
         first = [self.preset] * bool(ready)
         for control in (*first, *self.controls.values(), *self.patches.values()):
@@ -92,10 +93,14 @@ class Explorer:
         return button
 
     def _laid_out(self, first: list[Any]) -> Any:
+        """Toggles beside what they show; on a narrow screen above it, in columns."""
         rows = [w.HBox([t, self.earlier[p]] if self.earlier else [t]) for p, t in self.patches.items()]
-        heading = [w.HTML("<b>patches</b>, numbered as applied")] * bool(rows)
-        left = w.VBox([*first, *self.controls.values(), *heading, *rows], layout={"width": "19em"})
-        right = w.VBox([self.top, self.right], layout={"flex": "1 1 32em", "min_width": "0"})
+        heading = [w.HTML("<b>patches</b>, numbered as applied", layout={"flex": "1 1 100%"})] * bool(rows)
+        parts = [*first, *self.controls.values(), *rows]
+        for part in parts:
+            part.layout.flex, part.layout.max_width = "1 1 17em", "100%"
+        left = w.Box([*parts[: -len(rows) or None], *heading, *rows], layout=SIDE)
+        right = w.VBox([self.top, self.right], layout={"flex": "999 1 42em", "min_width": "0"})
         return w.HBox([left, right], layout={"flex_flow": "row wrap", "align_items": "flex-start"})
 
     def chosen(self) -> Build:
@@ -134,15 +139,15 @@ class Explorer:
 
     def update(self, change: dict[str, Any]) -> None:
         """A widget changed. A new arch resets THP."""
-        owner, thp = change["owner"], self.controls.get("thp")
+        owner = change["owner"]
         if self.silent or owner.value == OWN:
             return
         if owner is self.preset:
             self.set(owner.value)
             return
-        if thp is not None and owner is self.controls.get("arch"):
+        if "thp" in self.controls and owner is self.controls.get("arch"):
             with self._silently():
-                thp.value = Build(arch=owner.value).thp
+                self.controls["thp"].value = Build(arch=owner.value).thp
         self.show()
 
     def show(self) -> None:
@@ -190,10 +195,10 @@ class Explorer:
 
 def _banner(build: Build, verdicts: list[Verdict], heard: dict[str, str]) -> Html:
     """Do all verdicts hold? In words, with a symbol; colour comes last."""
-    good, headline, detail = told(verdicts)
+    good, headline, detail, more = told(verdicts)
     edge = f"border-left:.4em solid {GOOD if good else BAD};padding:.2em .8em;margin:.2em 0"
     first = tag("div", tag("b", headline), f": {label(build)}", style="font-size:1.3em")
-    return tag("div", first, tag("div", detail), **{"class": "mm-verdict", "style": edge, **heard})
+    return tag("div", first, tag("div", f"{detail}. {more}"), **{"class": "mm-verdict", "style": edge, **heard})
 
 
 def _as_code(build: Build, verdicts: list[Verdict]) -> list[Html]:
@@ -203,7 +208,7 @@ def _as_code(build: Build, verdicts: list[Verdict]) -> list[Html]:
     if not verdicts:
         both = join(tag("code", build, style="user-select:all"), *(f" · {note}" for note in notes))
         return [tag("p", both, style="margin:0 0 .4em")]
-    lines = [repr(build), f"# {': '.join(told(verdicts)[1:])}"]
+    lines = [repr(build), f"# {': '.join(told(verdicts)[1:3])}"]
     lines += [f"# {line}" for line in (command(build),) if line]
     lines += [f"# {p.__name__}: a patch defined in this notebook" for p in build.patches if isinstance(p, type)]
     return [tag("pre", "\n".join(lines + [f"# {note}" for note in notes]), style=COPY)]
@@ -253,10 +258,9 @@ def _offers(name: str, values: Any, builds: list[Build]) -> list[Any]:
 
 def _control(name: str, values: list[Any], value: Any) -> Any:
     if isinstance(value, bool):
-        layout = {"width": "auto", "flex": "1 1 auto"}
-        return w.Checkbox(value, description=WORDS.get(name, name), indent=False, layout=layout)
-    style = {"description_width": "4.5em"}
-    return w.Dropdown(options=values, value=value, description=name, style=style, layout={"width": "18em"})
+        return w.Checkbox(value, description=WORDS.get(name, name), indent=False, layout={"width": "auto"})
+    style, layout = {"description_width": "4em"}, {"width": "auto"}
+    return w.Dropdown(options=values, value=value, description=name, style=style, layout=layout)
 
 
 def _name(patch: Any) -> str:
