@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
 from .build import Build
-from .drawing import BAD, BOLD, GOOD, GREEN, MONO, RED, SOFT, Html, arrow, box, code, join, mark, svg, table, tag, text
+from .drawing import BAD, BOLD, GOOD, GREEN, MONO, RED, SOFT, Html, arrow, box, join, mark, svg, table, tag, text
 from .guards import GUARDS, PROGRAMS, goes_wrong_at, guarded, stops_at
 from .page_kinds import (
     ACTIVE,
@@ -55,12 +55,18 @@ def outcome(record: Record) -> str:
 
 def matrix(build: Build) -> Html:
     """Every kind of page through the four functions; each cell opens to what was recorded."""
-    heads = [Html(f"{code(f'{name}()')}<br><small>{CALLS.get(name, '')}</small>") for name in FUNCTIONS]
+    heads = [join(_name(f"{name}()"), Html("<br>"), tag("small", CALLS.get(name, ""))) for name in FUNCTIONS]
     top = tag("tr", *(tag("th", h, style=CELL, scope="col") for h in ("kind of page", *heads, "the first two")))
     body = tag("tbody", *(_row(build, name) for name in KINDS))
     says = "one reference of a page dropped. ✓ right, ◷ right but later, ✗ wrong. Open a cell for the record."
     title = tag("caption", f"{label(build)}: {says}", style="caption-side:top;text-align:left;padding:.3em .6em")
     return tag("table", title, tag("thead", top), body, style="border-collapse:collapse;margin:.4em 0")
+
+
+def _name(function: str) -> Html:
+    """A long name that may be broken where its two halves meet."""
+    first, link, second = function.partition("_and_")
+    return tag("code", first, link, Html("<wbr>" * bool(link)), second)
 
 
 def _row(build: Build, name: str) -> Html:
@@ -108,9 +114,15 @@ def _recorded(record: Record) -> Iterator[Html]:
 # -- one way to differ
 
 
-def strip(build: Build, ways: Iterable[str] = SHOWN_ON) -> Html:
-    """The ways in which the singular and the plural function differ, each on one page."""
-    return join(*(difference(build, how) for how in ways))
+def strip(build: Build) -> Html:
+    """The ways to differ at a glance: what one function does, what the other does, and whether that is the same."""
+    lines = []
+    for how, name in SHOWN_ON.items():
+        one, other = drop(build, name, SINGULAR), drop(build, name, PLURAL)
+        none = f"no such page: {KINDS[name].needs.upper()} is off"
+        cells = (_cell(one), _cell(other), _verdict(one, other)) if one and other else (none, "", "= no difference")
+        lines.append((tag("b", how), KINDS[name].says, *cells))
+    return table(["", "on", *(_name(f"{name}()") for name in (SINGULAR, PLURAL)), ""], lines, label(build))
 
 
 def difference(build: Build, how: str) -> Html:
@@ -159,16 +171,22 @@ def _told(state: State) -> str:
 def agreement(build: Build) -> Html:
     """Each cell of data/page_kinds.csv beside the run: the words of the table are in the opened cell."""
     cells = compare(build)
-    head = ["kind", *(code(column.replace("_nr1", ", nr = 1").replace("_SWAP", ", SWAP=")) for column in COLUMNS)]
+    head = ["kind", *(_name(column.replace("_nr1", ", nr=1").replace("_SWAP", ", SWAP=")) for column in COLUMNS)]
     lines = []
     for name in KINDS:
-        shown = []
+        shown = [name]
         for cell in (c for c in cells if c.kind == name):
-            said = cell.found if cell.agrees else f"{cell.found}, the table: {cell.said}"
-            sign = mark(cell.agrees, said) if cell.said else join(f"({said})")
-            shown.append(tag("details", tag("summary", sign), tag("small", cell.words)))
-        lines.append([name, *shown])
-    return table(head, lines, "found by running; ✓ as the table says. In brackets: the table says nothing.")
+            sign = mark(cell.agrees) if cell.said else "–"
+            said = "" if cell.agrees else tag("b", f" The table: {cell.said}")
+            summary = tag("summary", sign, *_tokens(cell.found), said)
+            shown.append(tag("details", summary, tag("small", cell.words)))
+        lines.append(shown)
+    return table(head, lines, "found by running. ✓ as the table says, ✗ not so, – the table says nothing.")
+
+
+def _tokens(effects: str) -> Iterator[Html]:
+    """Effects, none of them broken over two lines."""
+    return (join(" ", tag("span", token, style="white-space:nowrap")) for token in effects.split())
 
 
 # -- guards

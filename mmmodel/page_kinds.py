@@ -143,7 +143,7 @@ def state(k: Any, page: Page, head: Page) -> State:
     """What there is to see of a page. After the free a tail no longer finds its head: so both are given."""
     hzr = k.huge_zero_refcount if head is k.huge_zero_page.value else None
     pgmap = k.pgmap.get(page.pfn >> k.hpage_order)
-    places = {None: "free", HUGETLB_POOL: "back in the hugetlb pool"}
+    places = {None: "free", HUGETLB_POOL: "in its pool"}
     owner = "set aside" if str(head.owner).startswith("set aside") else "in use"
     queued = any(page in cpu.lru_add_pvec for cpu in k.cpus)
     values = (hzr and hzr.value, pgmap and pgmap.value, places.get(head.owner, owner))
@@ -229,7 +229,7 @@ def effects(record: Record) -> str:
     before, after = record.before, record.after
     numbers = zip(("PC", "HZR", "pgmap"), before[:3], after[:3], strict=True)
     words = [f"{name}{b - a:+d}" for name, a, b in numbers if a is not None and b is not None and a != b]
-    fate = {"free": "freed", "set aside": "bad", "back in the hugetlb pool": "pool", "in use": ""}[after.place]
+    fate = {"free": "freed", "set aside": "bad", "in its pool": "pool", "in use": ""}[after.place]
     gone = before.flags - after.flags if fate != "bad" else frozenset()
     words += [fate, "slot" * ("swapcache" in gone), "off-lru" * ("lru" in gone), "queued" * after.queued]
     costs = {"drain": record.costs["lru_add_drain"], "lock": locks(record)}

@@ -96,7 +96,7 @@ class V4_9(V4_7):
 class V5_2(V4_9):
     """9de7d833e370 and its siblings: s390, arm, sh, ia64 and um move to the generic gather (see `arches`).
 
-    Since 2017 a page of device memory holds its device by a single reference, for all its users.
+    Since 2017 a page of device memory holds its device once, however many references it has.
     """
 
     def get_zone_device_page(self, page: Page) -> None:
