@@ -8,11 +8,11 @@ from math import inf
 from typing import TYPE_CHECKING, NamedTuple
 
 from .arches import ARCHES
+from .blast import callers, changed
 from .build import Build
 from .checking import check, matrix
 from .costs import instructions, rates
 from .data import rows
-from .patches import PATCHES
 from .programs import PROGRAMS
 from .scenarios import SEQUENTIAL
 
@@ -119,6 +119,13 @@ def cost(fix: str) -> Answer:
     return Answer(None, words, [f"{words} per freed 4K page, measured"] * (more is not None) + told)
 
 
+def calling(fix: str) -> Answer:
+    """Who calls what the change touches: read in v4.6.2, data/callers.csv."""
+    found = list(dict.fromkeys(c for patch in FIXES[fix] for c in callers(patch) if c.level == 1))
+    told = [f"{c.function} ({c.file}:{c.line}){f': {c.note}' if c.note else ''}" for c in found]
+    return Answer(None, counted(len(found), "caller") if found else "nobody", told)
+
+
 def lines(fix: str) -> float:
     """Lines of C added and removed; infinite where nobody wrote them down."""
     facts = [row for row in rows("patches") if row["patch"] in FIXES[fix]]
@@ -130,11 +137,11 @@ def touched(fix: str) -> Answer:
     """Files, functions and lines of the change; what is not written in a mail is derived."""
     facts = [row for row in rows("patches") if row["patch"] in FIXES[fix]]
     files = list(dict.fromkeys(name for row in facts for name in row["files"].split("; ")))
-    functions = list(dict.fromkeys(name for patch in FIXES[fix] for name in PATCHES[patch].functions()))
     written = f"{counted(int(lines(fix)), 'line')}, " if lines(fix) < inf else ""
     words = written + counted(len(files), "file")
     how = {row["how"] for row in facts}
-    told = [", ".join(files), f"functions of the model: {', '.join(functions)}", f"lines: {'; '.join(sorted(how))}"]
+    functions = list(dict.fromkeys(name for patch in FIXES[fix] for name in changed(patch)))
+    told = [", ".join(files), f"functions: {', '.join(functions)}", f"how it is known: {'; '.join(sorted(how))}"]
     return Answer(None, words if facts else "nothing", told if facts else [])
 
 
@@ -153,6 +160,7 @@ QUESTIONS: dict[str, Callable[[str], Answer]] = {
     "race closed": race,
     "sh, um, ia64": latent,
     "cost": cost,
+    "callers": calling,
     "touched": touched,
     "at risk": at_risk,
 }
