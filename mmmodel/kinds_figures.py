@@ -48,7 +48,7 @@ def outcome(record: Record) -> str:
     words = [f"{name} {arrowed(a, b)}" for name, a, b in counters(record) if a != b]
     if record.after.place != "in use":
         words.append({"free": "freed"}.get(record.after.place, record.after.place))
-    return ", ".join(words + ["freed later"] * deferred(record)) or "nothing"
+    return ", ".join(words + ["freed later"] * deferred(record)) or "drops nothing"
 
 
 # -- the matrix
