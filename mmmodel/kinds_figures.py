@@ -21,6 +21,7 @@ from .page_kinds import (
     State,
     compare,
     drop,
+    records,
     way,
 )
 from .tables import arrowed, kernel_name, label
@@ -47,7 +48,7 @@ def outcome(record: Record) -> str:
     words = [f"{name} {arrowed(a, b)}" for name, a, b in counters(record) if a != b]
     if record.after.place != "in use":
         words.append({"free": "freed"}.get(record.after.place, record.after.place))
-    return ", ".join(words + ["freed later"] * deferred(record)) or "nothing"
+    return ", ".join(words + ["freed later"] * deferred(record)) or "drops nothing"
 
 
 # -- the matrix
@@ -57,7 +58,7 @@ def matrix(build: Build) -> Html:
     """Every kind of page through the four functions; each cell opens to what was recorded."""
     heads = [join(_name(f"{name}()"), Html("<br>"), tag("small", CALLS.get(name, ""))) for name in FUNCTIONS]
     top = tag("tr", *(tag("th", h, style=CELL, scope="col") for h in ("kind of page", *heads, "the first two")))
-    body = tag("tbody", *(_row(build, name) for name in KINDS))
+    body = tag("tbody", *(_row(name, *found.values()) for name, found in records(build).items()))
     says = "one reference of a page dropped. ✓ right, ◷ right but later, ✗ wrong. Open a cell for the record."
     title = tag("caption", f"{label(build)}: {says}", style="caption-side:top;text-align:left;padding:.3em .6em")
     return tag("table", title, tag("thead", top), body, style="border-collapse:collapse;margin:.4em 0")
@@ -69,16 +70,15 @@ def _name(function: str) -> Html:
     return tag("code", first, link, Html("<wbr>" * bool(link)), second)
 
 
-def _row(build: Build, name: str) -> Html:
-    records = [drop(build, name, function) for function in FUNCTIONS]
-    one, other = records[:2]
-    if not one or not other:
+def _row(name: str, *found: Record | None) -> Html:
+    there = [record for record in found if record]
+    if there:
+        differ = RED if way(*there[:2]) else "none"
+        cells = [tag("td", _cell(record), style=CELL) for record in there]
+        cells.append(tag("td", _verdict(*there[:2]), style=f"{CELL};background:{differ}"))
+    else:
         why = f"no such page: {KINDS[name].needs.upper()} is off in this build"
         cells = [tag("td", tag("i", why), style=CELL, colspan=len(FUNCTIONS) + 1)]
-    else:
-        how, differ = _verdict(one, other), bool(way(one, other))
-        cells = [tag("td", _cell(record) if record else "", style=CELL) for record in records]
-        cells.append(tag("td", how, style=f"{CELL};background:{RED if differ else 'none'}"))
     return tag("tr", tag("th", KINDS[name].says, style=f"{CELL};font-weight:normal", scope="row"), *cells)
 
 
@@ -89,8 +89,8 @@ def _verdict(one: Record, other: Record) -> Html:
 
 
 def _cell(record: Record) -> Html:
-    good = not record.wrong
-    sign = mark(good, outcome(record)) if not deferred(record) else tag("b", f"◷ {outcome(record)}")
+    late = deferred(record) and not record.wrong
+    sign = tag("b", f"◷ {outcome(record)}") if late else mark(not record.wrong, outcome(record))
     return tag("details", tag("summary", sign), tag("small", *_recorded(record)))
 
 
@@ -128,17 +128,17 @@ def strip(build: Build) -> Html:
 def difference(build: Build, how: str) -> Html:
     """One page through both functions: before, after the call, and when every pagevec has been drained."""
     name = SHOWN_ON[how]
-    records = [r for function in (SINGULAR, PLURAL) if (r := drop(build, name, function))]
-    if len(records) < 2:
+    both = [r for function in (SINGULAR, PLURAL) if (r := drop(build, name, function))]
+    if not both:
         words = f"{how}: {label(build)} has no such page"
         return svg(800, 34, words, text(10, 22, words, font_size=16, **BOLD))
-    found = way(*records)
+    found = way(*both)
     title = f"{'≠' if found else '='} {how}: {'they differ' if found else 'no difference'}"
-    told = [f"{r.function}: {outcome(r)}{''.join(f'; {w}' for w in r.wrong)}" for r in records]
+    told = [f"{r.function}: {outcome(r)}{''.join(f'; {w}' for w in r.wrong)}" for r in both]
     shapes = [text(10, 24, title, font_size=18, **BOLD), text(790, 24, KINDS[name].says, text_anchor="end")]
     moments = zip((10, 280, 550), ("before", "after the call", "after the next drain"), strict=True)
     shapes += [text(x, 48, words, font_size=13, opacity=0.8) for x, words in moments]
-    shapes += [_lane(record, 56 + 88 * i) for i, record in enumerate(records)]
+    shapes += [_lane(record, 56 + 88 * i) for i, record in enumerate(both)]
     return svg(800, 236, f"{label(build)}. {title}. {KINDS[name].says}. {'. '.join(told)}.", *shapes)
 
 

@@ -187,7 +187,7 @@ def _wrong(k: Any, head: Page, after: State) -> Iterator[str]:
     yield from k.dmesg
 
 
-def matrix(build: Build) -> dict[str, dict[str, Record | None]]:
+def records(build: Build) -> dict[str, dict[str, Record | None]]:
     """Every kind of page through every function: kind -> function -> record."""
     return {name: {function: drop(build, name, function) for function in FUNCTIONS} for name in KINDS}
 

@@ -24,8 +24,8 @@ from mmmodel.page_kinds import (
     differences,
     drop,
     effects,
-    matrix,
     new_page,
+    records,
     way,
 )
 from mmmodel.patches import PATCHES
@@ -193,8 +193,8 @@ def test_release_pages_takes_a_pin_for_a_mapping(arch):
 
 
 def test_without_an_option_there_is_no_such_page():
-    found = matrix(mm.Build(arch="sh", swap=False))
-    none = {kind for kind, records in found.items() if not any(records.values())}
+    found = records(mm.Build(arch="sh", swap=False))
+    none = {kind for kind, dropped in found.items() if not any(dropped.values())}
     assert none == {kind.name for kind in KINDS.values() if kind.needs}
 
 
@@ -202,8 +202,8 @@ def test_without_an_option_there_is_no_such_page():
 @pytest.mark.parametrize("debug_vm", [False, True])
 def test_every_patch_can_be_run(patch, debug_vm):
     for version in VERSIONS:
-        found = matrix(mm.Build(version=version, patches=[patch], debug_vm=debug_vm))
-        assert all(all(records.values()) for records in found.values())
+        found = records(mm.Build(version=version, patches=[patch], debug_vm=debug_vm))
+        assert all(all(dropped.values()) for dropped in found.values())
 
 
 # -- guards
