@@ -56,7 +56,7 @@ class Memory(HugeMemory):
         index = addr // self.hpage_nr
         self.pmd_alloc(mm, index)
         pmd = mm.pmd[index].value
-        if pmd is None and self.thp and self.do_huge_pmd_anonymous_page(mm, index, write) is None:
+        if pmd is None and self.do_huge_pmd_anonymous_page(mm, index, write) is None:
             return
         if pmd is not None and pmd.page is not None and write:
             if self.do_huge_pmd_wp_page(mm, index, pmd) is None:
