@@ -80,8 +80,9 @@ class Build:
         if not isinstance(self.patches, list | tuple):
             raise BuildError(f"patches must be a list of patches, not {self.patches!r}")
         patches = [_patch(patch) for patch in self.patches]
-        if len(set(patches)) < len(patches):
-            raise BuildError(f"a patch is given twice: {', '.join(p.name for p in patches)}")
+        names = [patch.name for patch in patches]
+        if len(set(names)) < len(names):
+            raise BuildError(f"a patch is given twice: {', '.join(names)}")
         object.__setattr__(self, "patches", tuple(p.name if PATCHES.get(p.name) is p else p for p in patches))
         if self.thp is None:
             object.__setattr__(self, "thp", ARCHES[self.arch]["thp"] == "y")
@@ -193,4 +194,6 @@ def compose(layers: tuple[Any, ...]) -> type[V4_5]:
         return type("Kernel", layers, {})
     except TypeError:
         patches = ", ".join(layer.name for layer in reversed(layers) if issubclass(layer, Patch))
-        raise BuildError(f"patches {patches}: one that derives from another has to come after it") from None
+        raise BuildError(
+            f"patches {patches}: one that derives from another has to come later and lie over it"
+        ) from None
