@@ -1,7 +1,7 @@
 """Run every sequential scenario on the full product of builds; nothing may end in a Python error.
 
-The product is version x arch x SWAP x THP x DEBUG_VM x (no patch or one). A run is deterministic, so it need not be
-repeated on a build that resolves every kernel function the run called to the same code: such a build shares its result.
+The product is version x arch x SWAP x THP x DEBUG_VM x (no patch or one). A run is deterministic, so it is made once
+for the builds in which all it uses means the same (mmmodel/same.py); some of those are run again, to see that it is so.
 
     python benchmarks/product.py                 # one arch of each kind of gather
     python benchmarks/product.py --all-arches
@@ -19,23 +19,19 @@ import traceback
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import fields
-from functools import cache, partial
-from typing import Any, NamedTuple
+from functools import partial
+from typing import NamedTuple
 
 from mmmodel.arches import ARCHES
 from mmmodel.build import Build
-from mmmodel.patches import PATCHES, Patch
+from mmmodel.patches import PATCHES
+from mmmodel.same import shared
 from mmmodel.scenarios import SEQUENTIAL
 from mmmodel.tracing import run
 from mmmodel.versions import VERSIONS
 
 KINDS = ["x86", "arm", "ia64", "s390", "sh", "um"]
-FACTS = ["huge_page_order", "page_kib", "word_bits", "page_tables"]
 LONG = "unmap-until-panic"  # 2000 cycles; without THP there is no huge zero page, and 200 must do
-ABOUT_PATCHES = {name for name in vars(Patch) if not name.startswith("__")}
-
-Chain = tuple[Any, ...]
 
 
 class Result(NamedTuple):
@@ -48,15 +44,6 @@ class Result(NamedTuple):
     repeated: bool
 
 
-class Known(NamedTuple):
-    """A run: what it called, whether DEBUG_VM would have made a difference, and how it ended."""
-
-    called: dict[str, Chain]
-    debug_vm: bool | None
-    broken: str
-    error: str
-
-
 def product(arches: Iterable[str]) -> Iterator[Build]:
     """Every build that differs in a toggle."""
     both = (False, True)
@@ -65,96 +52,21 @@ def product(arches: Iterable[str]) -> Iterator[Build]:
         yield Build(*toggles)
 
 
-def chain(cls: type, name: str) -> Chain:
-    """What a name of a kernel means: its definitions, from the first one down as far as they call super()."""
-    found: list[Any] = []
-    for base in cls.__mro__:
-        if name in vars(base) and base is not Patch:
-            found.append(vars(base)[name])
-            if "super" not in getattr(getattr(found[-1], "__code__", None), "co_names", ()):
-                break
-    return tuple(found)
-
-
-@cache
-def meaning(cls: Any) -> dict[str, Chain]:
-    """All names of a kernel."""
-    return {name: chain(cls, name) for name in dir(cls) if name[:2] != "__" and name not in ABOUT_PATCHES}
-
-
-class Noting:
-    """A name of the kernel that writes down its first use, then gets out of the way."""
-
-    def __init__(self, name: str, used: set[str]) -> None:
-        self.name, self.used = name, used
-
-    def __get__(self, kernel: Any, cls: type) -> Any:
-        self.used.add(self.name)
-        delattr(cls, self.name)
-        return getattr(cls if kernel is None else kernel, self.name)
-
-
-class Noted(Build):
-    """A build whose kernel writes down which of its names are used."""
-
-    def note(self, names: Iterable[str]) -> tuple[set[str], list[str]]:
-        """From now on; returns the names used, and the VM_BUG_ONs that DEBUG_VM=y would stop at."""
-        used: set[str] = set()
-        fired: list[str] = []
-        cls: Any = type("Kernel", (super().kernel_class,), {name: Noting(name, used) for name in names})
-
-        def VM_BUG_ON_PAGE(kernel: Any, condition: bool, what: str) -> None:
-            if condition:
-                fired.append(what)
-            cls.__mro__[1].VM_BUG_ON_PAGE(kernel, condition, what)
-
-        cls.VM_BUG_ON_PAGE = VM_BUG_ON_PAGE
-        object.__setattr__(self, "noting", cls)
-        return used, fired
-
-    @property
-    def kernel_class(self) -> Any:
-        """The class that takes notes."""
-        return vars(self).get("noting") or super().kernel_class
-
-
-def ending(build: Build, scenario: str) -> tuple[str, str]:
+def ending(scenario: str, build: Build, kernel_class: type | None = None) -> tuple[str, str]:
     """Run a scenario to its end, broken or not: the invariant that broke first, and the Python error."""
     program = SEQUENTIAL[scenario]
     if scenario == LONG and not build.thp:
         program = program._replace(run=partial(program.run, cycles=200))
     try:
-        return run(build, program, journal=False).verdict.broken, ""
+        return run(build, program, journal=False, kernel_class=kernel_class).verdict.broken, ""
     except Exception:
         return "", traceback.format_exc()
 
 
-def explore(build: Build, names: dict[str, Chain], scenario: str) -> Known:
-    """Run a scenario and write down which names of the kernel it used."""
-    noted = Noted(**{field.name: getattr(build, field.name) for field in fields(build)})
-    used, fired = noted.note(names)
-    broken, error = ending(noted, scenario)
-    return Known({name: names[name] for name in used}, build.debug_vm if fired else None, broken, error)
-
-
 def task(scenario: str, builds: list[Build]) -> list[Result]:
-    """One scenario on builds with the same facts; what is known to run alike is run once."""
-    known: list[Known] = []
-    results = []
-    for build in builds:
-        kernel_class: Any = build.kernel_class
-        names = meaning(kernel_class)
-        same = (
-            k
-            for k in known
-            if k.debug_vm in (None, build.debug_vm) and all(names.get(name) == what for name, what in k.called.items())
-        )
-        found = next(same, None)
-        if not found:
-            known.append(explore(build, names, scenario))
-        end = found or known[-1]
-        results.append(Result(build, scenario, end.broken, end.error, found is not None))
-    return results
+    """One scenario on builds with huge pages of one size; what runs alike is run once."""
+    endings = zip(builds, shared(builds, partial(ending, scenario)), strict=True)
+    return [Result(build, scenario, *end, not made) for build, (end, made) in endings]
 
 
 def main() -> int:
@@ -167,7 +79,7 @@ def main() -> int:
     started = time.perf_counter()
     groups: dict[tuple[object, ...], list[Build]] = defaultdict(list)
     for build in product(ARCHES if arguments.all_arches else KINDS):
-        groups[build.thp, *(ARCHES[build.arch][fact] for fact in FACTS)].append(build)
+        groups[build.thp, ARCHES[build.arch]["huge_page_order"]].append(build)
     slow_first = sorted(itertools.product(reversed(SEQUENTIAL), groups), key=lambda task: bool(task[1][0]))
     results: list[Result] = []
     with ProcessPoolExecutor(arguments.jobs) as pool:
@@ -176,7 +88,7 @@ def main() -> int:
             results += future.result()
         shared = [result for result in results if result.repeated]
         chosen = random.Random(0).sample(shared, min(arguments.recheck, len(shared)))
-        own = pool.map(ending, [r.build for r in chosen], [r.scenario for r in chosen], chunksize=10)
+        own = pool.map(ending, [r.scenario for r in chosen], [r.build for r in chosen], chunksize=10)
         wrong = sum(end != (r.broken, r.error) for r, end in zip(chosen, own, strict=True))
     report(results, time.perf_counter() - started)
     print(f"shared results run again {len(chosen):4}, different {wrong}")

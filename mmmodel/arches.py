@@ -17,10 +17,15 @@ FLUSHING = 0x10000
 class Arm(V4_5):
     """arch/arm/include/asm/tlb.h: one page of pointers; freed together after the flush."""
 
-    def boot_gather(self, page_size: int, word: int) -> None:
-        """A single batch."""
-        super().boot_gather(page_size, word)
-        self.mmu_gather_bundle, self.max_gather_batch_count = page_size // word, 0
+    @property
+    def mmu_gather_bundle(self) -> int:
+        """A page of pointers."""
+        return self.page_size // self.word
+
+    @property
+    def max_gather_batch_count(self) -> int:
+        """No more."""
+        return 0
 
 
 class Ia64(Arm):

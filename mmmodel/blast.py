@@ -48,18 +48,17 @@ class Effect(NamedTuple):
 
 
 Seen = tuple[bool, list[Row], tuple[Counter[str], Counter[str]]]
-FEW = {"cycles": 24, "ring": 8}
+FEW = {"unmap-until-panic": {"cycles": 24, "ring": 8}}
 """Of a scenario that repeats one cycle so many are run."""
 
 
 def _seen(scenario: str, build: Build, kernel_class: type) -> Seen:
     """One run, up to the first broken invariant: does it hold, the counters after each operation, the calls."""
     counts, program = [], SEQUENTIAL[scenario]
-    few = FEW if program.repeats else {}
 
     def counted(k: Any) -> Ops:
         counts.append(count_calls(k))
-        yield from program.run(k, **few)
+        yield from program.run(k, **FEW.get(scenario, {}))
 
     trace = run(build, program._replace(run=counted), False, True, kernel_class)
     return trace.verdict.holds, trace.rows, (counts[0], trace.costs)

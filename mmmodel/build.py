@@ -9,8 +9,8 @@ from functools import cache
 from typing import Any
 
 from .arches import ARCHES, arch_class
+from .config import NoSwap, NoThp
 from .patches import PATCHES, Patch
-from .swap_state import NoSwap
 from .versions import V4_5, VERSIONS
 
 
@@ -31,17 +31,24 @@ def choose(what: str, value: object, allowed: Iterable[str]) -> str:
     raise BuildError(f"unknown {what} {value!r}{hint}; allowed: {', '.join(names)}")
 
 
+@cache
+def kernel_functions() -> list[str]:
+    """The functions of all versions."""
+    return sorted({n for v in VERSIONS.values() for n in dir(v) if callable(getattr(v, n)) and n[:2] != "__"})
+
+
 def _patch(patch: str | type[Patch]) -> type[Patch]:
     """A patch by name, or a Patch class after a look at what it overrides."""
     if not isinstance(patch, type):
         return PATCHES[choose("patch", patch, PATCHES)]
-    if not issubclass(patch, Patch):
+    if not issubclass(patch, Patch) or patch is Patch:
         raise BuildError(f"{patch.__name__} is not a patch: derive it from mm.Patch")
+    if PATCHES.get(patch.name, patch) is not patch:
+        raise BuildError(f"{patch.__name__} has the name of another patch: {patch.name}")
     for version in (patch.since, patch.until):
-        choose(f"version of {patch.__name__}", version, VERSIONS)
-    known = sorted({n for v in VERSIONS.values() for n in dir(v) if callable(getattr(v, n)) and n[:2] != "__"})
+        choose(f"version of {patch.name}", version, VERSIONS)
     for name in patch.functions():
-        choose(f"kernel function overridden by {patch.__name__}:", name, known)
+        choose(f"kernel function overridden by {patch.name}:", name, kernel_functions())
     return patch
 
 
@@ -73,11 +80,13 @@ class Build:
         if not isinstance(self.patches, list | tuple):
             raise BuildError(f"patches must be a list of patches, not {self.patches!r}")
         patches = [_patch(patch) for patch in self.patches]
-        if len(set(patches)) < len(patches):
-            raise BuildError(f"a patch is given twice: {', '.join(p.name or p.__name__ for p in patches)}")
+        names = [patch.name for patch in patches]
+        if len(set(names)) < len(names):
+            raise BuildError(f"a patch is given twice: {', '.join(names)}")
         object.__setattr__(self, "patches", tuple(p.name if PATCHES.get(p.name) is p else p for p in patches))
         if self.thp is None:
             object.__setattr__(self, "thp", ARCHES[self.arch]["thp"] == "y")
+        _ = self.kernel_class  # BuildError, if the patches do not go together
 
     @property
     def hypothetical(self) -> bool:
@@ -91,9 +100,16 @@ class Build:
 
     @property
     def kernel_class(self) -> type[V4_5]:
-        """The composed class: arch patches, arch, header patches, SWAP=n macros, mm patches, version."""
-        applied = tuple(p for p in self.patch_classes if not self._outside(p))
-        return compose(self.version, self.arch, self.swap, applied)
+        """The composed class: arch patches, arch, header patches, stubs of the configuration, mm patches, version."""
+        applied = [patch for patch in reversed(self.patch_classes) if not self._outside(patch)]
+        mm, header, arch = ([patch for patch in applied if patch.level() == level] for level in range(3))
+        own = arch_class(self.arch, self.version)
+        return compose((*arch, *([own] if own else []), *header, *self.stubs, *mm, VERSIONS[self.version]))
+
+    @property
+    def stubs(self) -> tuple[type[NoSwap | NoThp], ...]:
+        """What stands in the place of files that are not compiled."""
+        return (NoSwap,) * (not self.swap) + (NoThp,) * (not self.thp)
 
     def _outside(self, patch: type[Patch]) -> str:
         """Why a patch is not applied at all; empty when it is."""
@@ -102,34 +118,47 @@ class Build:
             return patch.outside or f"only for {patch.since} to {patch.until}"
         if patch.level() == 2 and patch.file.split("/")[1] != self.arch:
             return f"{patch.file} is not compiled for {self.arch}"
-        return ""
+        if patch.needs_debug_vm and not self.debug_vm:
+            return "its assertions are compiled with CONFIG_DEBUG_VM only"
+        missing = [f"{stub.file} is not compiled: {stub.instead}" for stub in self.stubs if stub.file == patch.file]
+        return missing[0] if missing else "" if patch.functions() else "it overrides no kernel function"
 
     @property
     def without_effect(self) -> dict[str, str]:
         """Patches that change nothing in this build, and why: not applicable, or overruled by a higher level."""
-        reasons = {}
+        reasons, layers = {}, self.kernel_class.__mro__
         for patch in self.patch_classes:
-            above = self.kernel_class.__mro__
-            over = [c for c in above[: above.index(patch)] if not issubclass(c, Patch)] if patch in above else []
-            shadows = [c for c in over if set(patch.functions()) <= set(vars(c))]
+            over = layers[: layers.index(patch)] if patch in layers else ()
+            shadows = [c for c in over if not issubclass(c, Patch) and set(patch.functions()) <= set(vars(c))]
             if reason := self._outside(patch):
-                reasons[patch.name or patch.__name__] = reason
-            elif shadows and NoSwap in shadows:
-                reasons[patch.name or patch.__name__] = f"{patch.file} is not compiled: {NoSwap.file} has a macro"
+                reasons[patch.name] = reason
             elif shadows:
-                reasons[patch.name or patch.__name__] = f"{self.arch} has its own {', '.join(patch.functions())}"
+                whose = getattr(shadows[-1], "instead", f"{self.arch} has its own {', '.join(patch.functions())}")
+                reasons[patch.name] = whose
         return reasons
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """What a kernel knows besides its functions: the configuration and facts about the arch."""
+        facts = ARCHES[self.arch]
+        return {
+            "build": self,
+            "debug_vm": self.debug_vm,
+            "hpage_order": int(facts["huge_page_order"]),
+            "page_tables": facts["page_tables"],
+            "page_size": int(facts["page_kib"]) * 1024,
+            "word": int(facts["word_bits"]) // 8,
+        }
 
     def boot(self, cpus: int = 1, memory_mib: int = 256, kernel_class: type | None = None) -> Any:
         """Boot it: a kernel with `cpus` CPUs and one process, the huge zero page not yet allocated.
 
         kernel_class: a subclass of the build's own, to watch it.
         """
-        facts = ARCHES[self.arch]
         kernel: Any = (kernel_class or self.kernel_class)(cpus)
-        kernel.build, kernel.thp, kernel.debug_vm = self, self.thp, self.debug_vm
-        kernel.hpage_order, kernel.page_tables = int(facts["huge_page_order"]), facts["page_tables"]
-        kernel.boot_gather(int(facts["page_kib"]) * 1024, int(facts["word_bits"]) // 8)
+        for name, value in self.settings.items():
+            setattr(kernel, name, value)
+        kernel.boot_gather()
         kernel.boot_zone(memory_mib * 256 >> kernel.hpage_order)
         kernel.boot_huge_memory()
         kernel.boot_mm()
@@ -156,10 +185,15 @@ def given(build: Build | None) -> Build:
 
 
 @cache
-def compose(version: str, arch: str, swap: bool, patches: tuple[type[Patch], ...]) -> type[V4_5]:
-    """One class out of all layers, the highest first."""
-    levels = [[p for p in reversed(patches) if p.level() == level] for level in range(3)]
-    own = arch_class(arch, version)
-    configured = [] if swap else [NoSwap]
-    layers = [*levels[2], *([own] if own else []), *levels[1], *configured, *levels[0], VERSIONS[version]]
-    return type("Kernel", tuple(layers), {})
+def compose(layers: tuple[Any, ...]) -> type[V4_5]:
+    """One class out of all layers, the highest first.
+
+    Raises BuildError for patches that cannot be stacked.
+    """
+    try:
+        return type("Kernel", layers, {})
+    except TypeError:
+        patches = ", ".join(layer.name for layer in reversed(layers) if issubclass(layer, Patch))
+        raise BuildError(
+            f"patches {patches}: one that derives from another has to come later and lie over it"
+        ) from None

@@ -12,7 +12,7 @@ from .build import Build, BuildError, choose, given
 from .explore import explore
 from .patches import Patch
 from .programs import PROGRAMS
-from .same import Row, constants, verdicts
+from .same import shared
 from .scenarios import SEQUENTIAL
 from .tracing import Verdict, run
 from .versions import VERSIONS
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 SCENARIOS = (*SEQUENTIAL, *PROGRAMS)
 MOST_CPUS = 8
+Row = tuple[bool, str, str, str, int]
 COLUMNS = ("version", "arch", "swap", "patches", "scenario", "holds", "broken", "op", "what", "states")
 
 
@@ -84,27 +85,43 @@ def matrix(
     stacks = [(p,) if isinstance(p, str | type) else tuple(p) for p in patches]
     names = [choose("scenario", s, SCENARIOS) for s in scenarios or SCENARIOS]
     wanted = list(builds(archs, versions, swap, stacks))
-    alike: dict[Any, list[Build]] = {}
-    for build in wanted:
-        alike.setdefault((constants(build), build.swap), []).append(build)
-    found: dict[Build, list[Row]] = {}
-    with tqdm(total=len(wanted), desc="builds", disable=not progress) as bar:
-        for group, table in _work(sorted(alike.values(), key=len, reverse=True), names, executor):
-            found |= zip(group, table, strict=True)
+    found: dict[tuple[Build, str], Row] = {}
+    with tqdm(total=len(wanted) * len(names), desc="verdicts", disable=not progress) as bar:
+        for group, scenario, rows in _work(wanted, names, executor):
+            found |= {(build, scenario): row for build, row in zip(group, rows, strict=True)}
             bar.update(len(group))
-    rows = [
-        (b.version, b.arch, b.swap, "+".join(p.name or p.__name__ for p in b.patch_classes), *row)
+    table = [
+        (b.version, b.arch, b.swap, "+".join(p.name or p.__name__ for p in b.patch_classes), name, *found[b, name])
         for b in wanted
-        for row in found[b]
+        for name in names
     ]
-    return pd.DataFrame(rows, columns=list(COLUMNS))
+    return pd.DataFrame(table, columns=list(COLUMNS))
 
 
-def _work(groups: list[list[Build]], names: list[str], executor: Executor | None) -> Iterator[tuple[list[Build], Any]]:
-    """Each group with its verdicts, as they are finished."""
+def _work(
+    wanted: list[Build], names: list[str], executor: Executor | None
+) -> Iterator[tuple[list[Build], str, list[Row]]]:
+    """The verdicts of some builds in one scenario, as they are finished. Long scenarios are begun first.
+
+    Builds with huge pages of different sizes have no run in common.
+    """
+    sizes: dict[str, list[Build]] = {}
+    for build in wanted:
+        sizes.setdefault(ARCHES[build.arch]["huge_page_order"], []).append(build)
+    tasks = [(group, name) for name in reversed(names) for group in sizes.values()]
     if executor is None:
-        yield from ((group, verdicts(group, names)) for group in groups)
+        yield from ((*task, verdicts(*task)) for task in tasks)
         return
-    futures = {executor.submit(verdicts, group, names): group for group in groups}
+    futures = {executor.submit(verdicts, *task): task for task in tasks}
     for future in as_completed(futures):
-        yield futures[future], future.result()
+        yield (*futures[future], future.result())
+
+
+def verdicts(group: Sequence[Build], scenario: str) -> list[Row]:
+    """For each build: holds, broken, op, what, states."""
+
+    def row(build: Build, kernel_class: type) -> Row:
+        v = check(build, scenario, kernel_class=kernel_class)
+        return v.holds, v.broken, v.op, v.what, v.states
+
+    return [row for row, _ in shared(group, row)]

@@ -276,7 +276,7 @@ def play(build: Build, scenario: str) -> Iterator[tuple[str, Any]]:
     program = SEQUENTIAL[scenario]
     kernel = build.boot(memory_mib=program.memory_mib)
     try:
-        for op in program.run(kernel):
+        for op in filter(None, program.run(kernel)):
             yield op, kernel
     except (KernelBug, MemoryError) as error:
         yield f"stopped: {error}", kernel

@@ -25,8 +25,8 @@ class HugeMemory(PageTables):
     # -- the huge zero page
 
     def is_huge_zero_page(self, page: Page) -> bool:
-        """PTR == page: the head only, a tail does not match (include/linux/huge_mm.h). False without THP."""
-        return self.thp and self.READ_ONCE(self.huge_zero_page) is page
+        """PTR == page: the head only, a tail does not match (include/linux/huge_mm.h)."""
+        return bool(self.READ_ONCE(self.huge_zero_page) is page)
 
     def is_huge_zero_pmd(self, pmd: Pmd) -> bool:
         """Does this PMD map the huge zero page? The same pointer compare, so any page at that address is one."""

@@ -223,7 +223,7 @@ class Machine:
 
         Raises KernelBug.
         """
-        if self.debug_vm:
+        if condition and self.debug_vm:
             self.BUG_ON(condition, f"VM_BUG_ON_PAGE({what})")
 
     def violate(self, invariant: str, what: str) -> None:

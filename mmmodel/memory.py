@@ -76,8 +76,8 @@ class Memory(HugeMemory):
             self.handle_pte_fault(mm, pmd.table, addr % self.hpage_nr, write)
 
     def transparent_hugepage_enabled(self, mm: Mm, index: int) -> bool:
-        """May a huge page serve this slot? THP is there, and the VMA is not VM_NOHUGEPAGE."""
-        return bool(self.thp) and index not in mm.nohugepage
+        """May a huge page serve this slot? Not if the VMA is VM_NOHUGEPAGE."""
+        return index not in mm.nohugepage
 
     def handle_pte_fault(self, mm: Mm, table: PageTable, off: int, write: bool) -> None:
         """do_anonymous_page and do_wp_page: a read maps the small zero page, a write a page of one's own."""

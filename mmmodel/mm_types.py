@@ -101,7 +101,7 @@ class Mm:
 
     def huge_mappings(self) -> list[Pmd]:
         """The present PMDs that map a huge page."""
-        return [v.value for v in self.pmd.values() if v.value is not None and v.value.page is not None]
+        return [pmd for var in self.pmd.values() if (pmd := var.value) is not None and pmd.page is not None]
 
 
 class MmuGather:

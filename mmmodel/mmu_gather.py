@@ -9,16 +9,28 @@ from .swap_state import SwapState
 class GenericGather(SwapState):
     """Batches: 8 pages on the stack, then up to MAX_GATHER_BATCH_COUNT pages of pointers."""
 
-    mmu_gather_bundle = 8
     page_tables = "direct"
     """Where free_pgtables sends a page-table page: into the page `batch`, to `rcu`, or `direct`ly to the allocator."""
 
-    def boot_gather(self, page_size: int, word: int) -> None:
-        """MAX_GATHER_BATCH: a page of pointers less its header; 510 with 64 bits and 4K pages, and then 19 of them."""
-        self.max_gather_batch = (page_size - word - 8) // word
-        self.max_gather_batch_count = 10000 // self.max_gather_batch
+    def boot_gather(self) -> None:
+        """One for each CPU."""
         for cpu in self.cpus:
             cpu.gather = MmuGather()
+
+    @property
+    def mmu_gather_bundle(self) -> int:
+        """MMU_GATHER_BUNDLE: the batch on the stack."""
+        return 8
+
+    @property
+    def max_gather_batch(self) -> int:
+        """MAX_GATHER_BATCH: a page of pointers less its header; 510 with 64 bits and 4K pages."""
+        return (self.page_size - self.word - 8) // self.word
+
+    @property
+    def max_gather_batch_count(self) -> int:
+        """MAX_GATHER_BATCH_COUNT: 19 of those."""
+        return 10000 // self.max_gather_batch
 
     def tlb_gather_mmu(self, mm: Mm, fullmm: bool = False) -> MmuGather:
         """Start gathering: the on-stack batch, nothing recorded."""

@@ -22,14 +22,24 @@ else:
 class Patch(Kernel):
     """Base of all patches: define the kernel functions you change; the first line of the docstring is the idea.
 
-    `file` is the source file the patch edits (default: some file under mm/). `since` and `until` are the versions it
-    can be applied to; in others it changes nothing, for the reason in `outside`.
+    `name` is that of the class unless it gives another. `file` is the source file the patch edits (default: some file
+    under mm/). `since` and `until` are the versions it can be applied to; in others it changes nothing, for the reason
+    in `outside`. A leading double underscore of a function counts as a single one.
     """
 
     name = ""
     file = "mm"
     since, until = next(iter(VERSIONS)), next(reversed(VERSIONS))
     outside = ""
+    needs_debug_vm = False
+    """Is it nothing but assertions, which are compiled with CONFIG_DEBUG_VM only?"""
+
+    def __init_subclass__(cls) -> None:
+        cls.name = vars(cls).get("name") or cls.__name__
+        mangled = f"_{cls.__name__.lstrip('_')}__"
+        for name in [name for name in vars(cls) if name.startswith(mangled)]:
+            setattr(cls, f"_{name.removeprefix(mangled)}", vars(cls)[name])
+            delattr(cls, name)
 
     @classmethod
     def level(cls) -> int:
@@ -38,9 +48,9 @@ class Patch(Kernel):
 
     @classmethod
     def functions(cls) -> list[str]:
-        """The kernel functions it overrides; a leading double underscore counts as a single one."""
+        """The kernel functions it overrides."""
         own = [c for c in cls.__mro__ if issubclass(c, Patch) and c is not Patch]
-        return [n.removeprefix(f"_{c.__name__}_") for c in own for n, f in vars(c).items() if hasattr(f, "__code__")]
+        return [name for c in own for name, value in vars(c).items() if hasattr(value, "__code__") and name[:2] != "__"]
 
 
 class QuickHack(Patch):
@@ -74,10 +84,10 @@ class SwapnMacro(Patch):
 class Q1Guard(Patch):
     """The exact assertion: PTR must never name a page that is finally freed. Detects, does not repair."""
 
-    name, file = "q1-guard", "mm/swap.c"
+    name, file, needs_debug_vm = "q1-guard", "mm/swap.c", True
 
     def _put_compound_page(self, page: Page) -> None:
-        """Fires with DEBUG_VM only, and never on a correct kernel. put_page and release_pages both end here."""
+        """Never fires on a correct kernel. put_page and release_pages both end here."""
         self.VM_BUG_ON_PAGE(self.is_huge_zero_page(page), "is_huge_zero_page(page)")
         super()._put_compound_page(page)
 
@@ -85,10 +95,10 @@ class Q1Guard(Patch):
 class Q1GuardPutPage(Patch):
     """The naive assertion: nobody may put_page() the huge zero page. Fires on legal GUP pins."""
 
-    name, file = "q1-guard-put-page", "include/linux/mm.h"
+    name, file, needs_debug_vm = "q1-guard-put-page", "include/linux/mm.h", True
 
     def put_page(self, page: Page) -> None:
-        """Fires with DEBUG_VM only."""
+        """Fires whoever asks."""
         self.VM_BUG_ON_PAGE(self.is_huge_zero_page(page), "is_huge_zero_page(page)")
         super().put_page(page)
 

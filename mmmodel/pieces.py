@@ -8,13 +8,14 @@ handed to it again, without touching memory.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from .arches import ARCHES
 from .build import Build
+from .decisions import find, insert
 from .invariants import broken
 from .machine import KernelBug, Machine, Var
 from .mm_types import PageTable
@@ -75,10 +76,8 @@ def explored_class(cls: type) -> type:
     """The kernel class whose steps ask the explorer first."""
 
     def asking(name: str) -> Callable[..., Any]:
-        original = getattr(cls, name)
-
         def step(self: Any, *args: Any, **kwargs: Any) -> Any:
-            return self.explorer.step(original, name, self, args, kwargs)
+            return self.explorer.step(getattr(cls, name), name, self, args, kwargs)
 
         return step
 
@@ -90,7 +89,7 @@ def explored_class(cls: type) -> type:
 
     body: dict[str, Any] = {name: refusing(name) for name in ALONE}
     patches = [vars(layer) for layer in cls.__mro__ if issubclass(layer, Patch) and not issubclass(layer, Machine)]
-    whole = [name for name in FUNCTIONS if hasattr(cls, name) and not any(name in patch for patch in patches)]
+    whole = [name for name in FUNCTIONS if not any(name in patch for patch in patches)]
     body |= {name: asking(name) for name in (*PRIMITIVES, *whole)}
     body["pte_alloc_one"] = lambda self, mm: self.explorer.page_tables[mm]
     body["pte_free"] = body["pte_free_tlb"] = lambda self, mm, table: None
@@ -115,9 +114,9 @@ class Explorer:
         self.places: dict[Any, Place] = {}
         self.verdicts: dict[bool, Any] = {True: None, False: None}
         self.request: tuple[str, str, Any] | None = None
-        self._watch()
+        self._watch(build)
 
-    def _watch(self) -> None:
+    def _watch(self, build: Build) -> None:
         """Every mutable field of the booted kernel becomes a word."""
         kernel, memory = self.kernel, self.memory
         for block in kernel.mem_map:
@@ -144,7 +143,7 @@ class Explorer:
         ]
         kernel.mem_map = {block: MappingProxyType(pages) for block, pages in kernel.mem_map.items()}
         kernel.pageblock = WatchedDict(memory, "pageblock", "pageblock", kernel.pageblock)
-        cls, known = explored_class(type(kernel)), vars(replace(kernel.build, patches=()).boot())
+        cls, known = explored_class(type(kernel)), vars(replace(build, patches=()).boot())
         for name in ("pins", *(n for n, v in vars(kernel).items() if n not in known and not isinstance(v, Var))):
             memory.add(name, name, getattr(kernel, name))
             setattr(cls, name, self._word(memory.slots[name]))
@@ -249,13 +248,11 @@ class Explorer:
 
     def successor(self, place: Place, state: bytes) -> Piece:
         """The remembered piece for what `place` reads in `state`, or a new one."""
-        node = place.pieces
-        while type(node) is tuple:
-            node = node[1].get(state[node[0]])
-        if node is None:
-            node = self.piece(place, place.cpu, state)
-            place.pieces = self._insert(place.pieces, node.reads, state, node)
-        return node
+        piece = find(place.pieces, state)
+        if piece is None:
+            piece = self.piece(place, place.cpu, state)
+            place.pieces = insert(place.pieces, piece.reads, state, piece)
+        return piece
 
     def waiting(self, waits: tuple[int, int | None], state: bytes) -> bool:
         """Is a lock still held, or a word not yet below its limit?"""
@@ -263,29 +260,19 @@ class Explorer:
         value = self.memory.values[slot][state[slot]]
         return value is not None if limit is None else bool(value >= limit)
 
-    def _insert(self, tree: Any, reads: Sequence[int], state: bytes, leaf: Any) -> Any:
-        """Hang a leaf into a decision tree of (word, {byte: subtree})."""
-        if not reads:
-            return leaf
-        tree = tree or (reads[0], {})
-        tree[1][state[reads[0]]] = self._insert(tree[1].get(state[reads[0]]), reads[1:], state, leaf)
-        return tree
-
     def wrong(self, state: bytes, places: tuple[Place, ...]) -> tuple[str, str] | None:
         """The first invariant broken in a state."""
         quiet = all(place.outside for place in places)
-        node = self.verdicts[quiet]
-        while type(node) is tuple:
-            node = node[1].get(state[node[0]])
-        if node is None:
+        verdict = find(self.verdicts[quiet], state)
+        if verdict is None:
             memory = self.memory
             memory.state, reads = bytearray(state), dict[int, int]()
             memory.on_read = lambda slot: (reads.setdefault(slot, 0), memory.value(slot))[1]
             self.kernel.quiet, self.inside = quiet, True
-            node = [broken(self.kernel, "always")]
+            verdict = [broken(self.kernel, "always")]
             self.inside, memory.on_read = False, memory.value
-            self.verdicts[quiet] = self._insert(self.verdicts[quiet], list(reads), state, node)
-        return node[0]
+            self.verdicts[quiet] = insert(self.verdicts[quiet], list(reads), state, verdict)
+        return verdict[0]
 
     def start(self) -> tuple[bytes, tuple[Place, ...]]:
         """The state after set-up, every CPU before its first step."""

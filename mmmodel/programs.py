@@ -76,10 +76,8 @@ def zap_vs_shrinker(k: Any, cpus: int) -> list[list[Operation]]:
 def fault_vs_shrinker(k: Any, cpus: int) -> list[list[Operation]]:
     """A huge zero page nobody maps any more: CPU 0 shrinks it while the others, each with its own mm, read-fault."""
     mms = processes(k, cpus - 1)
-    child = k.new_mm("earlier")
-    on_cpu(k, 0, child)
-    k.store(child, 0, "data")
-    k.exit(child)
+    if k.get_huge_zero_page() is not None:
+        k.put_huge_zero_page()
     return [RECLAIM, *([read(mm)] for mm in mms)]
 
 

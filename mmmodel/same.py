@@ -1,96 +1,93 @@
 """Which builds are the same kernel under different names?
 
-A run depends on a build through the facts about its arch and through the kernel functions it calls. So a build for
-which all of those are the same as in a run already made has the same verdict: `verdicts` makes each run only once.
+A run depends on a build through the names of the kernel it uses: functions, constants, facts of the arch. Which name it
+uses next depends only on what those before it meant. So runs are kept in a tree of decisions, and a build in which
+every name used by an earlier run means the same shares the result of that run.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from functools import cache
+from types import CodeType
 from typing import Any, TypeVar
 
-from .arches import ARCHES
 from .build import Build
-from .patches import Patch
+from .decisions import find, insert
 
 R = TypeVar("R")
-Row = tuple[str, bool, str, str, str, int]
-BATCH_LIMITS = ("page_kib", "word_bits")
-"""Facts that matter only to a run that fills a batch of the gather, and so calls tlb_next_batch."""
 
 
-def constants(build: Build) -> tuple[Any, ...]:
-    """What every run depends on besides functions: the configuration, facts of the arch, constants of the classes."""
-    facts, cls = ARCHES[build.arch], build.kernel_class
-    plain = {n: getattr(cls, n) for n in dir(cls) if n[:2] != "__" and not hasattr(Patch, n)}
-    values = sorted((n, str(v)) for n, v in plain.items() if not callable(v))
-    return build.thp, build.debug_vm, facts["huge_page_order"], facts["page_tables"], *values
+class Meaning(dict[str, Any]):
+    """What each name of a kernel means; one that there is not means None."""
+
+    def __missing__(self, name: str) -> None:
+        return None
+
+
+class Noting:
+    """A name of the kernel that writes down its first use, then gets out of the way."""
+
+    def __init__(self, name: str, note: Callable[[str], None]) -> None:
+        self.name, self.note = name, note
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self.owner = owner
+
+    def __get__(self, kernel: Any, cls: type) -> Any:
+        self.note(self.name)
+        delattr(self.owner, self.name)
+        return getattr(cls if kernel is None else kernel, self.name)
+
+    def __set__(self, kernel: Any, value: Any) -> None:
+        vars(kernel)[self.name] = value
+
+
+def noting(cls: type, names: Iterable[str], used: list[str]) -> type:
+    """The kernel class, noting which of the names are used, also those it does not have."""
+    return type("Kernel", (cls,), {name: Noting(name, used.append) for name in names})
 
 
 @cache
-def functions(cls: type) -> dict[str, tuple[Any, ...]]:
-    """Every kernel function: all its definitions, the one in force first, then what super() reaches."""
+def mentioned(code: CodeType) -> set[str]:
+    """The names in the code of a function and of those inside it."""
+    return set(code.co_names).union(*(mentioned(inner) for inner in code.co_consts if isinstance(inner, CodeType)))
+
+
+@cache
+def definitions(cls: Any) -> Meaning:
+    """What the names of a class mean: the definition in force, and those that its code can reach by super()."""
     found: dict[str, list[Any]] = {}
     for layer in cls.__mro__[:-1]:
-        for name, value in vars(layer).items():
-            if hasattr(value, "__code__") and name[:2] != "__":
-                found.setdefault(name, []).append(value)
-    return {name: tuple(definitions) for name, definitions in found.items()}
+        for name in [name for name in vars(layer) if name[:2] != "__"]:
+            found.setdefault(name, []).append(vars(layer)[name])
+    return Meaning({name: tuple(reached(name, found)) for name in found})
 
 
-def recording(cls: type, called: set[str]) -> type:
-    """The class, noting the name of each function when it is first called."""
-
-    def noting(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
-        def call(*args: Any, **kwargs: Any) -> Any:
-            if name not in called:
-                called.add(name)
-                delattr(noted, name)
-            return function(*args, **kwargs)
-
-        return call
-
-    noted = type(cls.__name__, (cls,), {n: noting(n, getattr(cls, n)) for n in functions(cls) if n != "step"})
-    return noted
+def reached(name: str, found: dict[str, list[Any]]) -> Iterator[Hashable]:
+    """The definitions of a name as far as each calls super(), with all of the others it may call by super()."""
+    for value in found[name]:
+        yield value if isinstance(value, Hashable) else id(value)
+        names = mentioned(value.__code__) if hasattr(value, "__code__") else {"super"}
+        if "super" not in names:
+            return
+        yield from (tuple(found[other]) for other in sorted(names & found.keys() - {name}))
 
 
-def shared(builds: Iterable[Build], result: Callable[[Build, type], R]) -> Iterator[tuple[R, bool]]:
+def meaning(build: Build) -> Meaning:
+    """What the names of a build's kernel mean."""
+    cls: Any = build.kernel_class
+    return Meaning(definitions(cls) | build.settings)
+
+
+def shared(builds: Sequence[Build], result: Callable[[Build, type], R]) -> Iterator[tuple[R, bool]]:
     """For each build what `result` (of the build and a kernel class to boot) gives, and: was it made for this build?"""
-    known: list[tuple[dict[str, Any], R]] = []
+    known, classes = None, set[Any](build.kernel_class for build in builds)
+    names = set[str]().union(*(definitions(cls) for cls in classes), *(build.settings for build in builds[:1]))
     for build in builds:
-        cls: Any = build.kernel_class
-        mine: dict[str, Any] = functions(cls) | {"constants": constants(build)}
-        mine |= {fact: ARCHES[build.arch][fact] for fact in BATCH_LIMITS}
-        found = next(([r] for theirs, r in known if all(mine.get(n) == d for n, d in theirs.items())), None)
-        if found is not None:
-            yield found[0], False
-            continue
-        called: set[str] = set()
-        made = result(build, recording(build.kernel_class, called))
-        called |= {"constants", *(BATCH_LIMITS if "tlb_next_batch" in called else ())}
-        known.append(({name: mine[name] for name in called}, made))
-        yield made, True
-
-
-def verdicts(builds: Sequence[Build], scenarios: Sequence[str]) -> list[list[Row]]:
-    """For each build (all have the same `constants`) a row per scenario: scenario, holds, broken, op, what, states."""
-    from .checking import check
-
-    known: dict[str, list[tuple[dict[str, Any], Row]]] = {name: [] for name in scenarios}
-    table = []
-    for build in builds:
-        cls: Any = build.kernel_class
-        mine: dict[str, Any] = functions(cls) | {fact: ARCHES[build.arch][fact] for fact in BATCH_LIMITS}
-        rows = []
-        for scenario in scenarios:
-            row = next((r for theirs, r in known[scenario] if all(mine.get(n) == d for n, d in theirs.items())), None)
-            if row is None:
-                called: set[str] = set()
-                v = check(build, scenario, kernel_class=recording(build.kernel_class, called))
-                row = v.scenario, v.holds, v.broken, v.op, v.what, v.states
-                called |= set(BATCH_LIMITS) if "tlb_next_batch" in called else set()
-                known[scenario].append(({name: mine[name] for name in called}, row))
-            rows.append(row)
-        table.append(rows)
-    return table
+        means = meaning(build)
+        if made := (found := find(known, means)) is None:
+            used: list[str] = []
+            found = [result(build, noting(build.kernel_class, names, used))]
+            known = insert(known, used, means, found)
+        yield found[0], made

@@ -1,6 +1,8 @@
 """Sequential scenarios: what user programs, and the shrinker, do. Each is a generator that yields after an operation.
 
-The operations and their order are those of the measured programs (data/counters.csv).
+The operations and their order are those of the measured programs (data/counters.csv). A program that does the same
+over and over also yields ROUND where it begins again: a round that leaves the kernel as an earlier one did can only be
+repeated.
 """
 
 from __future__ import annotations
@@ -20,20 +22,17 @@ class Scenario(NamedTuple):
     says: str
     run: Callable[..., Ops]
     memory_mib: int = 256
-    repeats: bool = False
-    """One cycle over and over: a cycle that leaves the kernel as an earlier one did can only be repeated."""
 
 
+ROUND = ""
 SEQUENTIAL: dict[str, Scenario] = {}
 
 
-def scenario(
-    name: str, memory_mib: int = 256, repeats: bool = False
-) -> Callable[[Callable[..., Ops]], Callable[..., Ops]]:
+def scenario(name: str, memory_mib: int = 256) -> Callable[[Callable[..., Ops]], Callable[..., Ops]]:
     """Register a sequential scenario; its docstring says what it shows."""
 
     def register(run: Callable[..., Ops]) -> Callable[..., Ops]:
-        SEQUENTIAL[name] = Scenario(name, (run.__doc__ or "").strip(), run, memory_mib, repeats)
+        SEQUENTIAL[name] = Scenario(name, (run.__doc__ or "").strip(), run, memory_mib)
         return run
 
     return register
@@ -212,7 +211,7 @@ def split(k: Any) -> Ops:
     yield "end"
 
 
-@scenario("unmap-until-panic", memory_mib=128, repeats=True)
+@scenario("unmap-until-panic", memory_mib=128)
 def unmap_until_panic(k: Any, cycles: int = 2000, ring: int = 100) -> Ops:
     """2000 cycles of map, read, unmap while a ring of private memory is written, verified and replaced."""
     yield "start"
@@ -229,6 +228,8 @@ def unmap_until_panic(k: Any, cycles: int = 2000, ring: int = 100) -> Ops:
         k.user = slot
         if i <= 20 or (i % 10 == 0 and i <= 200) or i % 50 == 0:
             yield f"iter_{i}"
+        if slot == ring:
+            yield ROUND
     yield "done"
     yield "end"
 

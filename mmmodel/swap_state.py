@@ -1,4 +1,4 @@
-"""mm/swap_state.c, and what include/linux/swap.h puts in its place when CONFIG_SWAP is off."""
+"""mm/swap_state.c."""
 
 from __future__ import annotations
 
@@ -28,17 +28,3 @@ class SwapState(Swap):
         for page in pages[:nr]:
             self.free_swap_cache(page)
         self.release_pages(pages, nr)
-
-
-class NoSwap:
-    """CONFIG_SWAP=n: mm/swap_state.c is not compiled; two macros of include/linux/swap.h stand for it."""
-
-    file = "include/linux/swap.h"
-
-    def free_page_and_swap_cache(self, page: Page) -> None:
-        """Macro: put_page."""
-        self.put_page(page)  # type: ignore[attr-defined]
-
-    def free_pages_and_swap_cache(self, pages: Sequence[Page], nr: int) -> None:
-        """Macro: release_pages. No drain."""
-        self.release_pages(pages, nr)  # type: ignore[attr-defined]

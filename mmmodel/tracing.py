@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from .build import Build, choose, given
 from .invariants import broken
 from .machine import KernelBug, Var
-from .scenarios import SEQUENTIAL, Scenario
+from .scenarios import ROUND, SEQUENTIAL, Scenario
 from .snapshot import snapshot
 
 if TYPE_CHECKING:
@@ -132,7 +132,7 @@ def counters(kernel: Any) -> tuple[int | None, int | None, int]:
 def run(build: Build, scenario: Scenario, journal: bool, stop: bool = False, kernel_class: type | None = None) -> Trace:
     """Run a scenario; keep steps if `journal`; with `stop`, not beyond the first broken invariant.
 
-    With `stop`, a scenario that repeats one cycle also ends when a cycle leaves the kernel as an earlier one did.
+    With `stop`, a scenario also ends when a round leaves the kernel as an earlier one did.
     """
     started = time.perf_counter()
     kernel = build.boot(memory_mib=scenario.memory_mib, kernel_class=kernel_class)
@@ -148,6 +148,10 @@ def run(build: Build, scenario: Scenario, journal: bool, stop: bool = False, ker
         except MemoryError as error:
             kernel.dmesg.append(f"out of memory: {error}")
             op = None
+        if op == ROUND:
+            if stop and known(kernel, seen):
+                break
+            continue
         if notes:
             notes.flush()
             found = found or notes.broken
@@ -157,7 +161,7 @@ def run(build: Build, scenario: Scenario, journal: bool, stop: bool = False, ker
             trace.verdict.holds, (trace.verdict.broken, trace.verdict.what) = False, found
             trace.verdict.op = op or f"after {trace.rows[-1].op}"
             trace.verdict.witness = notes.steps[: notes.until] if notes else []
-        if op is None or (stop and (found or (scenario.repeats and known(kernel, seen)))):
+        if op is None or (stop and found):
             break
     if notes:
         trace.steps, kernel.observer = notes.steps, None
@@ -170,7 +174,7 @@ def run(build: Build, scenario: Scenario, journal: bool, stop: bool = False, ker
 
 
 def known(kernel: Any, seen: set[Any]) -> bool:
-    """Was the kernel in this very state after an earlier operation?"""
+    """Was the kernel in this very state after an earlier round?"""
     before = len(seen)
     seen.add(snapshot(kernel))
     return len(seen) == before

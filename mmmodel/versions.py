@@ -116,7 +116,7 @@ class V5_13(V5_2):
 
     def is_huge_zero_pmd(self, pmd: Pmd) -> bool:
         """Compare page frame numbers; is_huge_zero_page still compares pointers."""
-        return pmd.page is not None and self.thp and self.READ_ONCE(self.huge_zero_pfn) == pmd.page.pfn
+        return pmd.page is not None and bool(self.READ_ONCE(self.huge_zero_pfn) == pmd.page.pfn)
 
     def release_huge_zero_page(self, page: Page) -> bool:
         """In v5.12.9 at the latest the head is looked up first, so that a tail is skipped too."""

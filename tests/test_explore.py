@@ -35,7 +35,7 @@ from mmmodel.mm_types import Mm, MmuGather, Page, PageTable
 from mmmodel.patches import PageRefcount
 from mmmodel.pieces import Explorer
 from mmmodel.programs import PROGRAMS, RECLAIM, REUSE, Operation, Program, munmap, read
-from mmmodel.same import recording
+from mmmodel.same import meaning, noting
 from mmmodel.versions import V4_5, VERSIONS
 
 # -- the brute forces
@@ -475,7 +475,7 @@ def test_what_a_patch_does_is_explored(patches: list[Any], scenario: str, breaks
     compare(every_state, build, PROGRAMS[scenario])
     verdict = mm.check(build, scenario, 2)
     assert verdict.broken == breaks
-    again = mm.check(build, scenario, 2, kernel_class=recording(build.kernel_class, set()))
+    again = mm.check(build, scenario, 2, kernel_class=noting(build.kernel_class, meaning(build), []))
     assert (again.broken, again.states, again.depth) == (breaks, verdict.states, verdict.depth)
 
 
@@ -632,7 +632,7 @@ class NeverEager(mm.Patch):
 
 
 class SetCount(PageRefcount):
-    """The page's own count as the count, but the first reference is stored: that loses one taken meanwhile."""
+    """The page's own count as the reference count, but the first one is stored: that loses one taken meanwhile."""
 
     name = ""
 

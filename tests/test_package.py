@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tomllib
 from importlib import import_module
+from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import pytest
@@ -128,6 +129,28 @@ def test_conda_environment_agrees_with_pyproject():
     conda = dict(item.split(">=") for item in packages)
     assert f">={conda.pop('python')}" == PROJECT["requires-python"]
     assert conda == {CONDA_NAMES.get(name, name): bound for name, bound in requirements().items()}
+
+
+def imported(folder):
+    """What its files import that is neither Python's nor ours."""
+    trees = [ast.walk(ast.parse(path.read_text(encoding="utf-8"))) for path in (ROOT / folder).glob("**/*.py")]
+    nodes = [node for tree in trees for node in tree]
+    names = {name.name for node in nodes if isinstance(node, ast.Import) for name in node.names}
+    names |= {node.module for node in nodes if isinstance(node, ast.ImportFrom) and not node.level}
+    return {name.split(".")[0] for name in names} - sys.stdlib_module_names - {"mmmodel", "promela"}
+
+
+@pytest.mark.parametrize("folder", ["mmmodel", "tests", "benchmarks"])
+def test_what_is_imported_is_declared(folder):
+    """As a dependency; the package may use what only an extra brings, and tests and benchmarks what `test` brings."""
+    allowed = {**PROJECT["optional-dependencies"], "dev": [], "": PROJECT["dependencies"]}
+    if folder == "mmmodel":
+        del allowed["test"]
+    declared = {re.match(r"[\w-]+", item)[0] for items in allowed.values() for item in items}
+    brings = packages_distributions()
+    found = {name: {distribution.lower() for distribution in brings.get(name, [name])} for name in imported(folder)}
+    missing = [name for name, distributions in found.items() if declared.isdisjoint(distributions)]
+    assert missing == []
 
 
 @pytest.mark.parametrize("command", ["mmmodel run", "pytest"])

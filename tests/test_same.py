@@ -1,0 +1,145 @@
+"""Runs shared between builds: only where everything a run used means the same; and as often as that is so."""
+
+import random
+
+import pytest
+
+import mmmodel as mm
+from mmmodel.arches import ARCHES
+from mmmodel.checking import SCENARIOS, builds, check, verdicts
+from mmmodel.decisions import find, insert
+from mmmodel.patches import PATCHES
+from mmmodel.same import meaning, noting, shared
+
+SIZE = {arch: facts["huge_page_order"] for arch, facts in ARCHES.items()}
+
+
+class Twin(mm.Patch):
+    """What the kernel does anyway, in code of its own."""
+
+    def free_page_and_swap_cache(self, page):
+        super().free_page_and_swap_cache(page)
+
+
+class AsksForItsBuild(Twin):
+    """What it does depends on the name of the arch."""
+
+    def free_page_and_swap_cache(self, page):
+        if self.build.arch == "arc":
+            self.BUG_ON(True, "on arc")
+        super().free_page_and_swap_cache(page)
+
+
+class AsksForAName(Twin):
+    """What it does depends on a name that some kernels do not have."""
+
+    def free_page_and_swap_cache(self, page):
+        self.BUG_ON(hasattr(self, "pmdp_idte"), "there is a pmdp_idte")
+        super().free_page_and_swap_cache(page)
+
+
+class AnotherBySuper(Twin):
+    """Reaches a function below the one in force, by the super() of another."""
+
+    def free_page_and_swap_cache(self, page):
+        super().put_page(page)
+
+    def put_page(self, page):
+        page = self.compound_head(page)
+        if self.put_page_testzero(page):
+            self._put_page(page)
+
+
+class Constant(Twin):
+    """Code that looks at a constant of its class."""
+
+    limit = 1
+
+    def put_page(self, page):
+        self.BUG_ON(self.limit > 1, "above the limit")
+        super().put_page(page)
+
+
+class OtherConstant(Constant):
+    """The same code, another constant."""
+
+    limit = 2
+
+
+def results(group, scenario="exit-mmap"):
+    """Each build's verdict when shared, and whether it was made for the build."""
+    found = shared(group, lambda build, cls: check(build, scenario, kernel_class=cls).what)
+    return [*found]
+
+
+@pytest.mark.parametrize(
+    ("patches", "archs"),
+    [
+        ([AsksForItsBuild], ["powerpc", "arc"]),
+        ([AsksForAName], ["arc", "powerpc", "s390"]),
+        ([AsksForAName], ["s390", "arc"]),
+    ],
+    ids=str,
+)
+def test_what_a_patch_asks_for_is_part_of_what_is_shared(patches, archs):
+    group = [mm.Build("v4.7", arch, swap=True, patches=patches) for arch in archs]
+    assert [what for what, _ in results(group)] == [check(build, "exit-mmap").what for build in group]
+
+
+@pytest.mark.parametrize("stack", [[Constant], [OtherConstant]], ids=str)
+def test_a_constant_is_part_of_what_is_shared(stack):
+    group = [mm.Build("v4.7", patches=[Constant]), mm.Build("v4.7", patches=stack)]
+    assert [what for what, _ in results(group)] == [check(build, "exit-mmap").what for build in group]
+
+
+def test_what_super_of_another_function_reaches_is_part_of_what_is_shared():
+    """Only the lower one of two functions differs, and only super() of another one calls it."""
+
+    class Below(mm.Patch):
+        def put_page(self, page):
+            self.BUG_ON(True, "below")
+
+    group = [mm.Build("v4.7", patches=[AnotherBySuper]), mm.Build("v4.7", patches=[Below, AnotherBySuper])]
+    (one, _), (other, _) = results(group)
+    assert "below" not in one
+    assert other == "below"
+
+
+def test_builds_that_differ_in_nothing_that_is_used_share_a_run():
+    alike = [mm.Build("v4.5", "arc"), mm.Build("v4.5", "powerpc"), mm.Build("v4.5", "arc", patches=["q2"])]
+    assert [made for _, made in results(alike)] == [True, False, False]
+    assert [made for _, made in results([mm.Build("v4.5"), mm.Build("v4.6"), mm.Build(patches=[Twin])])] == [True] * 3
+
+
+def test_a_noting_kernel_runs_as_any_other():
+    build, used = mm.Build(patches=["quick-hack"]), []
+    kernel = build.boot(kernel_class=noting(build.kernel_class, [*meaning(build), "nothing_like_it"], used))
+    assert not hasattr(kernel, "nothing_like_it")
+    assert used[-1] == "nothing_like_it"
+    assert {"boot_huge_memory", "hpage_order"} <= set(used)
+    assert len(used) == len(set(used))
+
+
+@pytest.mark.parametrize("scenario", SCENARIOS)
+def test_verdicts_in_common_are_those_of_each_build(scenario):
+    """A sample of all builds with huge pages of a size, in an order of its own for each scenario."""
+    chosen = random.Random(scenario)
+    stacks = [(), *((patch,) for patch in PATCHES)]
+    size = chosen.choice(sorted(set(SIZE.values())))
+    group = [build for build in builds(patches=stacks) if SIZE[build.arch] == size]
+    chosen.shuffle(group)
+    rows = verdicts(group, scenario)
+    for at in chosen.sample(range(len(group)), 12):
+        v = check(group[at], scenario)
+        assert rows[at] == (v.holds, v.broken, v.op, v.what), group[at]
+
+
+def test_a_tree_of_decisions():
+    tree = insert(None, "ab", {"a": 1, "b": 2}, "first")
+    tree = insert(tree, "ac", {"a": 2, "c": 5}, "second")
+    assert find(tree, {"a": 1, "b": 2, "c": 0}) == "first"
+    assert find(tree, {"a": 2, "c": 5}) == "second"
+    assert find(tree, {"a": 2, "c": 6}) is None
+    assert find(None, {}) is None
+    with pytest.raises(RuntimeError, match="not deterministic"):
+        insert(tree, "bc", {"b": 1, "c": 1}, "third")
