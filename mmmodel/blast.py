@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from .arches import ARCHES
 from .build import Build, choose
-from .costs import count_calls
+from .costs import FUNCTIONS, count_calls
 from .data import rows
 from .patches import PATCHES
 from .same import shared
@@ -48,18 +48,17 @@ class Effect(NamedTuple):
 
 
 Seen = tuple[bool, list[Row], tuple[Counter[str], Counter[str]]]
-FEW = {"cycles": 24, "ring": 8}
-"""Of a scenario that repeats one cycle so many are run."""
+FEW: dict[str, dict[str, int]] = {"unmap-until-panic": {"cycles": 24, "ring": 8}, "fork-pressure": {"rounds": 2}}
+"""Of scenarios that do the same over and over so much is run."""
 
 
 def _seen(scenario: str, build: Build, kernel_class: type) -> Seen:
     """One run, up to the first broken invariant: does it hold, the counters after each operation, the calls."""
     counts, program = [], SEQUENTIAL[scenario]
-    few = FEW if program.repeats else {}
 
     def counted(k: Any) -> Ops:
         counts.append(count_calls(k))
-        yield from program.run(k, **few)
+        yield from program.run(k, **FEW.get(scenario, {}))
 
     trace = run(build, program._replace(run=counted), False, True, kernel_class)
     return trace.verdict.holds, trace.rows, (counts[0], trace.costs)
@@ -190,7 +189,7 @@ def in_softirq(build: Build) -> list[str]:
     def callback(function: Callable[..., Any], *args: Any) -> None:
         before = counts.copy()
         function(*args)
-        found.update(dict.fromkeys(counts - before))
+        found.update((FUNCTIONS[name], None) for name in counts - before if name in FUNCTIONS)
 
     k.call_rcu_sched = callback
     munmap(k, k.init)
