@@ -6,7 +6,7 @@ import ast
 import inspect
 import textwrap
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cache, partial
 from typing import Any, NamedTuple
 
@@ -92,6 +92,12 @@ def behaviour(
             key = stacks[at // len(archs)], version, build.arch, build.swap, scenario
             effects.append(Effect(*key, before, after, _differ(counters, usual), calls != cost))
     return tuple(effects)
+
+
+def breaks(effects: Iterable[Effect], stack: Stack, swap: bool = True) -> list[str]:
+    """The archs on which some scenario does not hold with a stack of patches."""
+    wrong = {e.arch for e in effects if (e.patches, e.swap) == (stack, swap) and not e.after}
+    return [arch for arch in ARCHES if arch in wrong]
 
 
 # -- the code: functions, callers, files, lines
