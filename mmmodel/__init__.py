@@ -26,8 +26,8 @@ __version__ = "0.1.0"
 
 _HOME = {
     "Build": "build", "BuildError": "build", "Patch": "patches", "trace": "tracing", "check": "checking",
-    "matrix": "checking", "scope": "data", "claim": "claims", "explorer": "widgets", "stepper": "widgets",
-    "reveal": "widgets", "banner": "widgets", "data": "", "figures": "",
+    "matrix": "checking", "scope": "data", "claim": "claims", "explorer": "toggles", "presets": "quick",
+    "stepper": "widgets", "reveal": "widgets", "banner": "widgets", "data": "", "figures": "",
 }  # fmt: skip
 
 __all__ = sorted(_HOME)

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 SCENARIOS = (*SEQUENTIAL, *PROGRAMS)
 MOST_CPUS = 8
-COLUMNS = ("version", "arch", "swap", "patches", "scenario", "holds", "broken", "op", "what")
+COLUMNS = ("version", "arch", "swap", "patches", "scenario", "holds", "broken", "op", "what", "states")
 
 
 def check(

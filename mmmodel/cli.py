@@ -1,4 +1,4 @@
-"""The command line: mmmodel trace | verdict | matrix | run | lab."""
+"""The command line: mmmodel trace | verdict | matrix | run | meeting | lab."""
 
 from __future__ import annotations
 
@@ -181,6 +181,14 @@ def matrix(archs: tuple[str, ...], versions: tuple[str, ...], patches: tuple[str
     sys.exit(not frame["holds"].all())
 
 
+def asked_for(build: Build) -> dict[str, Any]:
+    """The toggles given on the command line, as parameters of a notebook."""
+    toggles = {"version": build.version, "arch": build.arch, "swap": build.swap, "patches": list(build.patches)}
+    source = click.get_current_context().get_parameter_source
+    default = click.core.ParameterSource.DEFAULT
+    return {n: v for n, v in toggles.items() if source("patch" if n == "patches" else n) is not default}
+
+
 @main.command()
 @click.argument("notebooks", nargs=-1, type=click.Path(path_type=Path))
 @build_options
@@ -196,13 +204,7 @@ def run(build: Build, notebooks: tuple[Path, ...], output: Path, parameter: tupl
     from .run import UsageError
     from .run import run as execute
 
-    toggles = {"version": build.version, "arch": build.arch, "swap": build.swap, "patches": list(build.patches)}
-    asked = click.get_current_context()
-    chosen = {
-        name: value
-        for name, value in toggles.items()
-        if asked.get_parameter_source("patch" if name == "patches" else name) is not click.core.ParameterSource.DEFAULT
-    }
+    chosen = asked_for(build)
     chosen |= {name: parsed(value) for name, value in parameter}
     try:
         report = execute(notebooks or None, output, chosen, jobs=jobs)
@@ -241,6 +243,31 @@ def parsed(value: str) -> Any:
         return json.loads(value)
     except ValueError:
         return value
+
+
+@main.command()
+@click.argument("notebook", default="10-the-decision")
+@build_options
+@click.option("--port", type=click.IntRange(0, 65535), default=0, help="Default: a free one.")
+@click.option("--no-browser", is_flag=True, help="Only print the address.")
+@click.option("--theme", type=click.Choice(["light", "dark"]), default="light", show_default=True)
+def meeting(build: Build, notebook: str, port: int, no_browser: bool, theme: str) -> None:
+    """Serve NOTEBOOK (a name, a number or a path) as a dashboard: toggles and results, no code (extra: meeting).
+
+    Example: mmmodel meeting 03 --arch x86 --port 8890
+    """
+    try:
+        from .meeting import serve
+    except ImportError as error:
+        if (error.name or "").split(".")[0] != "voila":
+            raise
+        raise BadUsage("meeting needs the extra: pip install 'mmmodel[meeting]'") from None
+    from .run import UsageError
+
+    try:
+        serve(notebook, asked_for(build), port, not no_browser, theme)
+    except UsageError as error:
+        raise BadUsage(str(error)) from None
 
 
 @main.command()

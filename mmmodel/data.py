@@ -52,14 +52,19 @@ def rows(name: str) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
-def frame(name: str) -> pd.DataFrame:
-    """A table as a DataFrame; counts that do not exist are missing values.
-
-    Raises ValueError for an unknown table.
-    """
+@cache
+def _read(name: str) -> pd.DataFrame:
     import pandas as pd
 
     return pd.read_csv(_path(name), keep_default_na=False, na_values=[""])
+
+
+def frame(name: str) -> pd.DataFrame:
+    """A table as a DataFrame of your own; counts that do not exist are missing values.
+
+    Raises ValueError for an unknown table.
+    """
+    return _read(name).copy()
 
 
 def scope() -> pd.DataFrame:

@@ -117,7 +117,8 @@ def agreements(**where: object) -> pd.DataFrame:
 
     keys, found = ["arch", "version", "swap", "debug_vm", "patches", "memory_mib", "scenario"], []
     every: dict[str, Any] = {**dict.fromkeys(keys[:5], ...), **where}
-    for key, rows in measured(**every).groupby(keys, sort=False):
+    series: Any = measured(**every).groupby(keys, sort=False)
+    for key, rows in series:
         arch, version, swap, debug, patches, memory, scenario = key
         build = Build(version, arch, swap == "y", None, debug == "y", tuple(filter(None, patches.split("+"))))
         program = SEQUENTIAL[scenario]._replace(memory_mib=memory)

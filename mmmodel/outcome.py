@@ -30,7 +30,7 @@ class Failure:
 
 @dataclass
 class Outcome:
-    """What became of one notebook; `page` says whether NAME.html exists."""
+    """What became of one notebook; `page`: does NAME.html exist? `summary`: HTML for the first page of the report."""
 
     name: str
     title: str
@@ -43,6 +43,7 @@ class Outcome:
     slow_cells: dict[int, float] = field(default_factory=dict)
     failures: list[Failure] = field(default_factory=list)
     claims: list[dict[str, Any]] = field(default_factory=list)
+    summary: str = ""
 
     def fail(self, error: str, cell: int | None = None, claim: str = "", status: str = "failed") -> None:
         """Note a failure."""
@@ -54,7 +55,7 @@ def read(nb: Mapping[str, Any], outcome: Outcome) -> Outcome:
     """Read times, claims and failures off an executed notebook."""
     times = nb["metadata"]["papermill"]
     outcome.status, outcome.start, outcome.end = "ok", times["start_time"], times["end_time"]
-    outcome.seconds = round(times["duration"], 2)
+    outcome.seconds, outcome.summary = round(times["duration"], 2), report.summary(nb)
     for number, cell in report.numbered(nb["cells"]):
         if (seconds := cell["metadata"]["papermill"]["duration"] or 0) > SLOW:
             outcome.slow_cells[number] = round(seconds, 2)

@@ -26,6 +26,7 @@ class PageAlloc(Machine):
         self.mem_map: dict[int, dict[int, Page]] = {block: {} for block in range(blocks + 1)}
         self.zone_lock = Var("zone.lock")
         self.lru_lock = Var("zone.lru_lock", None, "lru_lock")
+        self.pgmap: dict[int, Var] = {}
         self.pageblock: dict[int, int] = dict.fromkeys(self.mem_map, MOVABLE)
         self.pageblock[0] = UNMOVABLE
         order = range(self.hpage_order + 1)
@@ -168,6 +169,26 @@ class PageAlloc(Machine):
         page.owner = "set aside as bad page"
         page.flags = frozenset()
 
+    # -- device memory: kernel/memremap.c
+
+    def devm_memremap_pages(self, device: str) -> Page:
+        """Struct pages for a block of device memory beside the zone, and their pgmap; the first of the pages."""
+        block = len(self.mem_map)
+        self.mem_map[block], self.pgmap[block] = {}, Var("pgmap.ref", 1, "pgmap_refs")
+        return self.prep_new_page(self.page(block << self.hpage_order), 0, device, False)
+
+    def is_zone_device_page(self, page: Page) -> bool:
+        """Is this device memory? Such a page is never freed to the zone."""
+        return page.pfn >> self.hpage_order in self.pgmap
+
+    def get_zone_device_page(self, page: Page) -> None:
+        """Every page reference holds the mapping of the device too."""
+        self.atomic_inc(self.pgmap[page.pfn >> self.hpage_order])
+
+    def put_zone_device_page(self, page: Page) -> None:
+        """Let go of it."""
+        self.atomic_add(-1, self.pgmap[page.pfn >> self.hpage_order])
+
     # -- include/linux/page_ref.h, mm.h
 
     def page_count(self, page: Page) -> int:
@@ -184,6 +205,8 @@ class PageAlloc(Machine):
         page = self.compound_head(page)
         self.VM_BUG_ON_PAGE(page.count.value <= 0, "page_ref_count(page) <= 0")
         self.atomic_inc(page.count)
+        if self.is_zone_device_page(page):
+            self.get_zone_device_page(page)
 
     def get_page_unless_zero(self, page: Page) -> bool:
         """Take one reference unless there is none left; true when it was taken."""

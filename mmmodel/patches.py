@@ -76,10 +76,10 @@ class Q1Guard(Patch):
 
     name, file = "q1-guard", "mm/swap.c"
 
-    def _put_page(self, page: Page) -> None:
-        """Fires with DEBUG_VM only, and never on a correct kernel."""
+    def _put_compound_page(self, page: Page) -> None:
+        """Fires with DEBUG_VM only, and never on a correct kernel. put_page and release_pages both end here."""
         self.VM_BUG_ON_PAGE(self.is_huge_zero_page(page), "is_huge_zero_page(page)")
-        super()._put_page(page)
+        super()._put_compound_page(page)
 
 
 class Q1GuardPutPage(Patch):

@@ -1,10 +1,8 @@
-"""Executed notebooks as pages, and a run as one page to open: plain HTML, no network, no script."""
+"""Executed notebooks as pages: plain HTML, no network, no script."""
 
 from __future__ import annotations
 
 import ast
-import csv
-import io
 import os
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -14,10 +12,8 @@ from itertools import dropwhile, takewhile
 from pathlib import Path
 from typing import Any
 
-from .claims import MIME, VERDICT, checked
-from .data import rows
+from .claims import MIME
 
-COLUMNS = ["id", "statement", "said_by", "kind", "holds", "how", "notebook", "cell", "we_check"]
 SHOWN = ["text/html", "text/markdown", "image/svg+xml", "image/png", "image/jpeg", "text/plain"]
 WIDGET = "application/vnd.jupyter.widget-view+json"
 CSS = """
@@ -75,35 +71,6 @@ PAGE = """
 {% elif type == "text/plain" %}<pre>{{ data | ansi2html }}</pre>
 {% else %}{{ image(output, type, data | replace("\\n", "")) }}{% endif %}{% endfor %}{% endif %}
 </div>{% endfor %}</section>{% endif %}{% endfor %}</main></body></html>
-"""
-INDEX = """
-{%- macro mark(good, word) %}<b class="{{ "good" if good else "bad" }}">{{ word }}</b>{% endmacro -%}
-<main><h1>{{ title }}</h1>{{ summary_html | safe }}
-<p>{{ notebooks | selectattr("status", "equalto", "ok") | list | length }} of {{ notebooks | length }}
-notebooks ran to their end; {{ checks | length }} of {{ checks | length + unchecked | length }} claims were
-checked, and {{ checks | selectattr("holds") | list | length }} of them hold. Parameters:
-{% for name, value in parameters.items() %}<code>{{ name }} = {{ value | pprint }}</code>
-{{- ", " if not loop.last }}{% else %}as in the notebooks{% endfor %}.</p>
-{% for failure in failures %}<p class="error bad">✗ {{ failure }}
-{%- if failure.cell %} <a href="{{ failure.notebook | urlencode }}.html#cell-{{ failure.cell }}">go there</a>
-{%- endif %}</p>{% endfor %}
-<h2>Notebooks</h2><div class="scroll"><table>
-<thead><tr><th>notebook<th>question<th>time<th>status</tr></thead>
-{% for notebook in notebooks %}<tr><td>{% if notebook.page %}<a href="{{ notebook.name | urlencode }}.html">
-{{- notebook.title or notebook.name }}</a>{% else %}{{ notebook.title or notebook.name }}{% endif %}
-<td>{{ notebook.question }}<td>{{ "%.1f" | format(notebook.seconds) }}&nbsp;s
-{% set good = notebook.status == "ok" %}<td>{{ mark(good, ("✓ " if good else "✗ ") ~ notebook.status) }}</tr>
-{% endfor %}</table></div>
-<h2>Claims</h2><div class="scroll"><table>
-<thead><tr><th>claim<th>verdict<th>statement<th>said by<th>evidence</tr></thead>
-{% for check in checks %}{% set row = check.row %}<tr id="{{ row.id }}"><td>{{ row.id }}
-<td>{{ mark(check.holds, check.verdict) }}{% for name in check.where %}
-<br><a href="{{ name | urlencode }}.html#claim-{{ row.id }}">{{ name }}</a>{% endfor %}
-<td>{{ check.text }}{% if row.we_check %}<br><small>said: {{ row.statement }}</small>{% endif %}
-<td>{{ row.said_by }}<td>{{ row.kind | replace(";", ", ") }}</tr>{% endfor %}</table></div>
-{% if unchecked %}<p>Not checked in this run: {{ unchecked | join(", ") }}.</p>{% endif %}</main>
-<footer><p>{{ start }} · {{ "%.1f" | format(seconds) }} s
-{% for name, version in versions.items() %} · {{ name }} {{ version }}{% endfor %}</p></footer></body></html>
 """
 
 
@@ -163,7 +130,7 @@ def page(nb: Any, folder: Path, given: Mapping[str, object], failures: Sequence[
     body, _ = exporter.from_notebook_node(_anchored(nb), {"metadata": {"path": str(folder)}, "run": run})
     light, dark = (HtmlFormatter(style=s).get_style_defs(".highlight") for s in ("xcode", "github-dark"))
     css = f"{light}\n@media (prefers-color-scheme: dark) {{ {dark} }}{CSS}"
-    return _render(HEAD, title=headline(nb.cells)[0], css=css) + _offline(body)
+    return render(HEAD, title=headline(nb.cells)[0], css=css) + offline(body)
 
 
 def _anchored(nb: Any) -> Any:
@@ -180,7 +147,7 @@ def _anchored(nb: Any) -> Any:
     return nb
 
 
-def _offline(body: str) -> str:
+def offline(body: str) -> str:
     """Without what would run or be fetched; links to notebooks become links to their pages."""
     from bs4 import BeautifulSoup
 
@@ -192,37 +159,19 @@ def _offline(body: str) -> str:
     return str(soup)
 
 
-def index(run: Mapping[str, Any], claims: Sequence[Mapping[str, Any]], **values: object) -> str:
-    """The run as one page: the answer, what went wrong, the notebooks, the claims, the environment.
-
-    `values` are the title, the failures, and summary_html, which is trusted; everything else is escaped.
-    """
-    checks, unchecked = [], []
-    for row in rows("claims"):
-        if found := [claim for claim in claims if claim["id"] == row["id"]]:
-            holds = all(claim["holds"] for claim in found)
-            where = list(dict.fromkeys(claim["notebook"] for claim in found))
-            text = {"text": checked(row), "verdict": VERDICT[holds]}
-            checks.append({"row": row, "holds": holds, "where": where, **text})
-        else:
-            unchecked.append(row["id"])
-    return _render(HEAD + INDEX, css=CSS, checks=checks, unchecked=unchecked, **run, **values)
+def summary(nb: Mapping[str, Any]) -> str:
+    """What the cells tagged `summary` of an executed notebook show, claims left out, as HTML."""
+    cells = [cell for _, cell in numbered(nb["cells"]) if "summary" in cell["metadata"].get("tags", [])]
+    shown = [output.get("data", {}) for cell in cells for output in cell["outputs"]]
+    return offline("\n".join("".join(data["text/html"]) for data in shown if "text/html" in data and MIME not in data))
 
 
-def _render(template: str, css: str, **values: object) -> str:
+def render(template: str, css: str, **values: object) -> str:
+    """A template with values; everything but `css` is escaped."""
     from jinja2 import Environment
     from markupsafe import Markup
 
     return Environment(autoescape=True).from_string(template).render(css=Markup(css), **values)
-
-
-def table(claims: Iterable[Mapping[str, Any]]) -> str:
-    """The claims of a run as CSV."""
-    text = io.StringIO()
-    writer = csv.DictWriter(text, COLUMNS, extrasaction="ignore", lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(claims)
-    return text.getvalue()
 
 
 def write(path: Path, text: str) -> None:

@@ -21,9 +21,10 @@ from multiprocessing.connection import wait
 from pathlib import Path
 from typing import Any
 
+from markupsafe import Markup
 from tqdm import tqdm
 
-from . import report
+from . import index, report
 from .data import notebooks_dir
 from .outcome import Failure, Outcome, read, said
 from .worker import work
@@ -58,9 +59,8 @@ def run(
     execution_timeout: int = 120,
     start_timeout: int = 60,
     deadline: float | None = None,
-    summary_html: str = "",
 ) -> Report:
-    """Run notebooks (None: all) with `parameters`; write pages, claims.csv, run.json, index.html into `out`.
+    """Run notebooks (None: all) with `parameters`; write pages, claims.csv and .html, run.json, index.html into `out`.
 
     Seconds: `execution_timeout` for a cell, `deadline` for a notebook (default: start and five such cells).
     Ctrl-C keeps what is done. Raises UsageError, before anything is started, if a notebook, a parameter or
@@ -84,7 +84,7 @@ def run(
     seconds = round(time.monotonic() - clock, 2)
     claims = [{**said(c["id"]), **c, "notebook": o.name} for o in outcomes for c in o.claims]
     failures = [failure for outcome in outcomes for failure in outcome.failures]
-    found = {
+    found: dict[str, Any] = {
         "ok": not failures,
         "start": start.isoformat(timespec="seconds"),
         "end": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -93,9 +93,11 @@ def run(
         "versions": _versions(),
         "notebooks": [asdict(outcome) for outcome in outcomes],
     }
-    report.write(out / "claims.csv", report.table(claims))
+    summary = Markup("".join(notebook.pop("summary") for notebook in found["notebooks"]))
+    report.write(out / "claims.csv", index.table(claims))
+    report.write(out / "claims.html", index.ledger(claims))
     report.write(out / "run.json", json.dumps(found, indent=1) + "\n")
-    page = report.index(found, claims, title=TITLE, failures=failures, summary_html=summary_html)
+    page = index.index(found, claims, title=TITLE, failures=failures, summary=summary)
     report.write(out / "index.html", page)
     return Report(not failures, failures, claims, seconds, out / "index.html")
 

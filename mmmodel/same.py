@@ -15,7 +15,7 @@ from .build import Build
 from .patches import Patch
 
 R = TypeVar("R")
-Row = tuple[str, bool, str, str, str]
+Row = tuple[str, bool, str, str, str, int]
 BATCH_LIMITS = ("page_kib", "word_bits")
 """Facts that matter only to a run that fills a batch of the gather, and so calls tlb_next_batch."""
 
@@ -74,7 +74,7 @@ def shared(builds: Iterable[Build], result: Callable[[Build, type], R]) -> Itera
 
 
 def verdicts(builds: Sequence[Build], scenarios: Sequence[str]) -> list[list[Row]]:
-    """For each build (all have the same `constants`) a row per scenario: scenario, holds, broken, op, what."""
+    """For each build (all have the same `constants`) a row per scenario: scenario, holds, broken, op, what, states."""
     from .checking import check
 
     known: dict[str, list[tuple[dict[str, Any], Row]]] = {name: [] for name in scenarios}
@@ -88,7 +88,7 @@ def verdicts(builds: Sequence[Build], scenarios: Sequence[str]) -> list[list[Row
             if row is None:
                 called: set[str] = set()
                 v = check(build, scenario, kernel_class=recording(build.kernel_class, called))
-                row = v.scenario, v.holds, v.broken, v.op, v.what
+                row = v.scenario, v.holds, v.broken, v.op, v.what, v.states
                 called |= set(BATCH_LIMITS) if "tlb_next_batch" in called else set()
                 known[scenario].append(({name: mine[name] for name in called}, row))
             rows.append(row)

@@ -9,6 +9,7 @@ from .page_alloc import PageAlloc
 
 PAGEVEC_SIZE = 14
 SWAP_CLUSTER_MAX = 32
+HUGETLB_POOL = "hugetlb pool"
 
 
 class Swap(PageAlloc):
@@ -19,6 +20,8 @@ class Swap(PageAlloc):
         page = self.compound_head(page)
         if self.put_page_testzero(page):
             self._put_page(page)
+        if self.is_zone_device_page(page):
+            self.put_zone_device_page(page)
 
     def _put_page(self, page: Page) -> None:
         """__put_page: the final free of a compound or a single page."""
@@ -34,13 +37,19 @@ class Swap(PageAlloc):
 
     def _put_compound_page(self, page: Page) -> None:
         """__put_compound_page: nothing here asks whether this is the huge zero page."""
-        if "hugetlb" not in page.flags:
-            self._page_cache_release(page)
+        if "hugetlb" in page.flags:
+            self.free_huge_page(page)
+            return
+        self._page_cache_release(page)
         self.free_compound_page(page)
 
     def free_compound_page(self, page: Page) -> None:
         """The destructor of an ordinary compound page (COMPOUND_PAGE_DTOR), which the huge zero page has too."""
         self._free_pages_ok(page, page.order)
+
+    def free_huge_page(self, page: Page) -> None:
+        """The destructor of a hugetlb page (mm/hugetlb.c): back to its pool, not to the free lists."""
+        page.owner = HUGETLB_POOL
 
     def _page_cache_release(self, page: Page) -> None:
         """__page_cache_release: off the LRU, under the zone's lru_lock."""

@@ -94,7 +94,16 @@ class V4_9(V4_7):
 
 
 class V5_2(V4_9):
-    """9de7d833e370 and its siblings: s390, arm, sh, ia64 and um move to the generic gather (see `arches`)."""
+    """9de7d833e370 and its siblings: s390, arm, sh, ia64 and um move to the generic gather (see `arches`).
+
+    Since 2017 a page of device memory holds its device once, however many references it has.
+    """
+
+    def get_zone_device_page(self, page: Page) -> None:
+        """Gone (Message-ID 20170428081423.88760-1-kirill.shutemov@linux.intel.com)."""
+
+    def put_zone_device_page(self, page: Page) -> None:
+        """Gone."""
 
 
 class V5_13(V5_2):
@@ -108,6 +117,10 @@ class V5_13(V5_2):
     def is_huge_zero_pmd(self, pmd: Pmd) -> bool:
         """Compare page frame numbers; is_huge_zero_page still compares pointers."""
         return pmd.page is not None and self.thp and self.READ_ONCE(self.huge_zero_pfn) == pmd.page.pfn
+
+    def release_huge_zero_page(self, page: Page) -> bool:
+        """In v5.12.9 at the latest the head is looked up first, so that a tail is skipped too."""
+        return super().release_huge_zero_page(self.compound_head(page))
 
     def get_huge_zero_page(self) -> Page | None:
         """PTR, then PFN, then HZR: three writes."""

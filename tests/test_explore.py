@@ -632,7 +632,7 @@ class NeverEager(mm.Patch):
 
 
 class SetCount(PageRefcount):
-    """The page's own count as the reference count, but the first reference is stored: that loses one taken meanwhile."""
+    """The page's own count as the count, but the first reference is stored: that loses one taken meanwhile."""
 
     name = ""
 

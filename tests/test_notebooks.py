@@ -7,22 +7,30 @@ from statistics import median, quantiles
 import nbformat
 import papermill
 import pytest
+from bs4 import BeautifulSoup
 
 import mmmodel as mm
+from mmmodel.arches import OWN_GATHER
 from mmmodel.data import notebooks_dir
+from mmmodel.patches import PATCHES
 from mmmodel.report import WIDGET, headline, parameters_of
+from mmmodel.versions import VERSIONS
 
 NOTEBOOKS = sorted(notebooks_dir().glob("*.ipynb"))
 PARAMETERS = {"version": "v4.6", "arch": "s390", "swap": True, "patches": []}
-# Each version, SWAP on and off, patched or not, own and generic gather, with and without huge pages.
+# Each version, own gather, patch; SWAP on and off; with and without huge pages. All: benchmarks/notebooks.py.
 COVERING = {
     "default": {},
-    "fixed": {"arch": "x86", "version": "v4.7"},
-    "fixed-noswap": {"version": "v4.7", "swap": False},
-    "no-huge-pages": {"arch": "sh", "version": "v5.2"},
+    "hack": {"patches": ["quick-hack"]},
+    "fixed-noswap": {"version": "v4.7", "swap": False, "patches": ["q4"]},
+    "guard": {"arch": "arm", "patches": ["q1-guard"]},
+    "naive-guard": {"arch": "x86", "version": "v4.7", "patches": ["q1-guard-put-page"]},
+    "before": {"arch": "ia64", "version": "v4.5", "swap": False, "patches": ["q3"]},
+    "no-huge-pages": {"arch": "um", "version": "v4.9", "swap": False, "patches": ["q2"]},
     "shortcut": {"version": "v4.9", "patches": ["nr1-shortcut"]},
-    "before": {"arch": "ia64", "version": "v4.5", "swap": False},
+    "guarded-shortcut": {"arch": "sh", "version": "v5.2", "patches": ["nr1-shortcut-guarded"]},
     "page-refcount": {"arch": "arm64", "patches": ["page-refcount"]},
+    "undone": {"arch": "x86", "patches": ["revert"]},
     "two-patches": {"version": "v5.13", "swap": False, "patches": ["swapn-macro", "pfn-lock"]},
     "today": {"arch": "powerpc", "version": "v5.14"},
 }
@@ -30,6 +38,14 @@ COVERING = {
 
 def named(path):
     return path.stem
+
+
+def test_the_covering_set_covers():
+    builds = [mm.Build(**parameters) for parameters in COVERING.values()]
+    assert {build.version for build in builds} == set(VERSIONS)
+    assert {build.arch for build in builds} >= {*OWN_GATHER, "x86"}
+    assert {build.swap for build in builds} == {True, False}
+    assert {patch for build in builds for patch in build.patches} == set(PATCHES)
 
 
 @pytest.fixture(params=NOTEBOOKS, ids=named)
@@ -88,7 +104,6 @@ def test_offers_toggles_and_exercises(notebook):
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=named)
 def test_runs_and_stays_true(path, parameters, tmp_path, monkeypatch):
     monkeypatch.setenv("PYTHONPATH", str(notebooks_dir().parent))
-    mm.Build(**parameters)
     done = papermill.execute_notebook(
         path,
         tmp_path / path.name,
@@ -107,3 +122,8 @@ def test_runs_and_stays_true(path, parameters, tmp_path, monkeypatch):
         live = [i for i, kind in enumerate(kinds) if WIDGET in kind]
         assert all("text/html" in kinds[i - 1] for i in live if i), "a static copy comes before each widget"
         assert 0 not in live
+        page = BeautifulSoup(
+            "".join(output.get("data", {}).get("text/html", "") for output in cell.outputs), "html.parser"
+        )
+        assert all(drawing["aria-label"].strip() for drawing in page.find_all("svg")), "a figure says its message"
+        assert all(picture["alt"].strip() for picture in page.find_all("img"))

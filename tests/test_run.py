@@ -14,7 +14,7 @@ import pytest
 from bs4 import BeautifulSoup
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
-from mmmodel import report
+from mmmodel import data, report
 from mmmodel.run import UsageError, run
 
 PARAMETERS = "arch = 's390'\nswap: bool = True\npatches: list[str] = []\nsteps: int | None = None\ndepth = 1 + 1"
@@ -28,12 +28,20 @@ display(figure, metadata={"image/png": {"alt": 'A "curve" <going> up'}})
 plt.close()
 display(HTML('<img src="https://example.org/x.png" alt="far away"> <script src="//example.org/x"></script>'))
 """
+SUMMARY = """
+from mmmodel.claims import claim
+claim("M09", True)
+HTML('<p>The <em>answer</em>, in <a href="good.ipynb">good</a>. <script>1</script></p>')
+"""
 
 
 def notebook(path, *code):
     title = f"# The title\n\n**Why** is `{path.stem}` here? See [the next](next.ipynb#there).\n\nMore prose."
     first = new_code_cell(PARAMETERS, metadata={"tags": ["parameters"]})
     cells = [new_markdown_cell(title), first, *(new_code_cell(source) for source in code)]
+    for cell in cells:
+        if cell.source == SUMMARY:
+            cell.metadata.tags = ["summary"]
     nbformat.write(new_notebook(cells=cells), path)
     return path
 
@@ -66,9 +74,9 @@ def found(folder, out):
         notebook(folder / "bad.ipynb", "print('before')", "1 / 0", "print('after')"),
         notebook(folder / "liar.ipynb", CLAIM + "claim('M09', True)\nclaim('M10', False, 'by decree')"),
         notebook(folder / "dead.ipynb", "print('before')", "import os; os._exit(1)"),
-        notebook(folder / "seen.ipynb", FIGURE, "import ipywidgets; ipywidgets.HTML('widget')"),
+        notebook(folder / "seen.ipynb", FIGURE, "import ipywidgets; ipywidgets.HTML('widget')", SUMMARY),
     ]
-    return run(notebooks, out, {"arch": "x86"}, summary_html="<p>The <em>answer</em>.</p>")
+    return run(notebooks, out, {"arch": "x86"})
 
 
 def failure(found, name):
@@ -83,7 +91,9 @@ def page(out, name):
 def test_everything_is_written(found, out):
     names = ["bad", "dead", "good", "liar", "seen"]
     pages = [f"{name}{suffix}" for name in names for suffix in (".html", ".ipynb")]
-    assert sorted(path.name for path in out.iterdir()) == sorted([*pages, "claims.csv", "index.html", "run.json"])
+    assert sorted(path.name for path in out.iterdir()) == sorted(
+        [*pages, "claims.csv", "claims.html", "index.html", "run.json"]
+    )
     for path in out.glob("*.ipynb"):
         nbformat.validate(nbformat.read(path, as_version=4))
     assert not found.ok
@@ -104,10 +114,11 @@ def test_claims_are_collected(found, out):
         ("M09", "True", "good", "3"),
         ("M09", "True", "liar", "2"),
         ("M10", "False", "liar", "2"),
+        ("M09", "True", "seen", "4"),
     ]
     assert table[0]["how"] == "<script>how</script>"
     assert table[0]["said_by"] == "report"
-    assert [claim["id"] for claim in found.claims] == ["M09", "M09", "M10"]
+    assert [claim["id"] for claim in found.claims] == ["M09", "M09", "M10", "M09"]
 
 
 def test_a_failing_cell_is_named_and_the_rest_kept(found, out):
@@ -181,11 +192,25 @@ def test_the_index_says_it_all(found, out):
     index = page(out, "index")
     text = " ".join(index.text.split())
     assert index.em.text == "answer"
+    assert index.em.parent.a["href"] == "good.html"
+    assert index.select_one("main > p").text.startswith("The answer")
     assert "Why is good here? See the next." in text
     assert "✓ ok" in text
     assert "✗ failed" in text
     assert index.select_one("#M10 .bad").text == "✗ does not hold"
-    assert "Not checked in this run: M01" in text
+    assert index.select_one("#M01").text.startswith("M01? open")
+
+
+def test_the_ledger_tells_what_became_of_each_claim(found, out):
+    ledger = page(out, "claims")
+    rows = {row["id"]: " ".join(row.get_text(" ").split()) for row in ledger.select("tr[id]")}
+    assert set(rows) == {row["id"] for row in data.rows("claims")}
+    assert "✓ holds: corrected good liar seen Exactly four" in rows["M09"]
+    assert "said: Only s390 and sh" in rows["M09"]
+    assert "<script>how</script>" in rows["M09"]
+    assert "✗ does not hold liar" in rows["M10"]
+    assert rows["Q1"].startswith("Q1 ? open Because")
+    assert "1 ✗ does not hold" in ledger.main.p.text
 
 
 @pytest.mark.parametrize(
@@ -269,7 +294,7 @@ def test_an_earlier_result_is_no_result(tmp_path):
     (out / "n.ipynb").write_text("{}")
     found = run([path], out, {})
     assert str(failure(found, "n")) == "n: its process ended without a result"
-    assert not page(out, "index").select("a")
+    assert [link["href"] for link in page(out, "index").select("a")] == ["claims.html"]
 
 
 def test_an_interrupted_write_leaves_the_old_file(tmp_path, monkeypatch):

@@ -2,7 +2,6 @@
 
 import subprocess
 import sys
-from html import escape
 
 import ipywidgets
 import pytest
@@ -24,10 +23,6 @@ def shown(monkeypatch):
     found = []
     monkeypatch.setattr(widgets, "display", found.append)
     return found
-
-
-def live(view=name_of, build=None, **toggles):
-    return widgets.Explorer(view, build or mm.Build(), "20em", toggles)
 
 
 def everything_in(box):
@@ -52,109 +47,14 @@ def test_a_live_widget_hides_the_static_copy_and_only_its_own(shown):
         assert any(f"#{id}{{display:none}}" in getattr(part, "value", "") for part in box.children)
 
 
-@pytest.mark.parametrize(
-    ("toggles", "control", "value", "expected"),
-    [
-        ({"arch": ["s390", "x86"]}, "arch", "x86", mm.Build(arch="x86")),
-        ({"version": True}, "version", "v5.14", mm.Build(version="v5.14")),
-        ({"swap": True}, "swap", False, mm.Build(swap=False)),
-        ({"debug_vm": [True, False]}, "debug_vm", True, mm.Build(debug_vm=True)),
-        ({"thp": True}, "thp", False, mm.Build(thp=False)),
-    ],
-)
-def test_a_toggle_changes_the_view(toggles, control, value, expected):
-    explorer = live(**toggles)
-    before = explorer.right.value
-    explorer.controls[control].value = value
-    assert explorer.chosen() == expected
-    assert name_of(expected) in explorer.right.value != before
-
-
-def test_patches_are_stacked_in_the_order_ticked():
-    class Mine(mm.Patch):
-        """Nothing."""
-
-    explorer = live(patches=["quick-hack", "q4", Mine])
-    for patch in ("q4", Mine, "quick-hack"):
-        explorer.patches[patch].value = True
-    assert explorer.chosen().patches == ("q4", Mine, "quick-hack")
-    explorer.patches["q4"].value = False
-    assert explorer.chosen().patches == (Mine, "quick-hack")
-    assert "patches=[Mine, &#x27;quick-hack&#x27;]" in explorer.right.value
-
-
-def test_the_view_says_which_patches_change_nothing():
-    explorer = live(swap=True, patches=["quick-hack"])
-    explorer.patches["quick-hack"].value = True
-    assert "changes nothing" not in explorer.right.value
-    explorer.controls["swap"].value = False
-    assert "quick-hack changes nothing here: mm/swap_state.c is not compiled" in explorer.right.value
-
-
-def test_huge_pages_follow_the_arch_until_they_are_toggled():
-    explorer = live(arch=["s390", "sh"], thp=True)
-    explorer.controls["arch"].value = "sh"
-    assert not explorer.chosen().thp
-    explorer.controls["thp"].value = True
-    assert explorer.chosen().hypothetical
-    explorer.controls["arch"].value = "s390"
-    assert explorer.chosen() == mm.Build()
-    without = live(arch=["s390", "sh"])
-    without.controls["arch"].value = "sh"
-    assert without.chosen() == mm.Build(arch="sh")
-
-
-def test_the_parameters_are_always_among_the_choices():
-    start = mm.Build(arch="alpha", version="v5.2", patches=["q2"])
-    explorer = live(build=start, arch=["s390", "x86"], version=["v4.6"], patches=["q4"])
-    assert explorer.controls["arch"].options == ("alpha", "s390", "x86")
-    assert set(explorer.patches) == {"q2", "q4"}
-    assert explorer.chosen() == start
-
-
-def test_a_view_that_raises_shows_its_error_and_lives_on():
-    def fussy(build):
-        if build.arch == "x86":
-            raise ValueError("<b>not x86</b> & co")
-        return name_of(build)
-
-    explorer = live(fussy, arch=["s390", "x86"])
-    explorer.controls["arch"].value = "x86"
-    assert escape("ValueError: <b>not x86</b> & co") in explorer.right.value
-    explorer.controls["arch"].value = "s390"
-    assert name_of(mm.Build()) in explorer.right.value
-
-
-def test_a_view_that_raises_at_once_fails_the_notebook(shown):
-    with pytest.raises(ZeroDivisionError):
-        mm.explorer(lambda build: str(1 // 0), arch=["s390"])
-    assert not shown
-
-
-@pytest.mark.parametrize(
-    ("toggles", "named"),
-    [
-        ({"arc": True}, "version, arch, patches"),
-        ({"arch": ["s360"]}, "s390"),
-        ({"version": ["v4.8"]}, "v4.7, v4.9"),
-        ({"patches": ["quick"]}, "quick-hack"),
-        ({"arch": "s390"}, "a list"),
-        ({"swap": ["yes"]}, "True or False"),
-    ],
-)
-def test_unknown_names_and_values_are_refused(toggles, named):
-    with pytest.raises(mm.BuildError, match=named):
-        mm.explorer(name_of, **toggles)
-
-
 def test_nothing_that_stalls_headless_runs(shown):
-    mm.explorer(name_of, arch=True, version=True, swap=True, thp=True, debug_vm=True, patches=True)
+    mm.explorer(name_of, arch=True, version=True, swap=True, thp=True, debug_vm=True, patches=True, verdict=True)
     mm.stepper(["a", "b"], ["A", "B"])
     mm.reveal("Why?", ["so", "or so"], "<p>Because.</p>")
     parts = [part for box in shown[1::2] for part in everything_in(box)]
     assert not [p for p in parts if isinstance(p, ipywidgets.Output | ipywidgets.interactive)]
     assert not [p for p in parts if getattr(p, "continuous_update", False)]
-    assert sum(isinstance(p, ipywidgets.HTML) and p.layout.height is not None for p in parts) == 3
+    assert sum(isinstance(p, ipywidgets.HTML) and p.layout.height is not None for p in parts) == 4
 
 
 def test_the_stepper_shows_one_frame_at_a_time(shown):

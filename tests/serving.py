@@ -1,0 +1,71 @@
+"""Servers for tests and benchmarks: started on loopback, read for the address they print, always ended."""
+
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+from contextlib import contextmanager
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+CHROMIUM = ["--no-sandbox", "--disable-background-networking"]
+
+
+def free_port():
+    """A port that nobody uses now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def cell(kind, name, *lines, tags=()):
+    """A cell of a notebook."""
+    code = {"outputs": [], "execution_count": None} if kind == "code" else {}
+    metadata = {"tags": list(tags)} if tags else {}
+    return {"cell_type": kind, "id": name, "metadata": metadata, "source": "\n".join(lines), **code}
+
+
+def write_notebook(path, *cells):
+    """A notebook with the usual parameters, then `cells`."""
+    parameters = ['version = "v4.6"', 'arch = "s390"', "swap = True", "patches = []"]
+    imports = ["import mmmodel as mm", "from mmmodel import figures, lanes"]
+    build = "build = mm.Build(version=version, arch=arch, swap=swap, patches=patches)"
+    first = [cell("code", "parameters", *parameters, tags=["parameters"]), cell("code", "build", *imports, build)]
+    kernel = {"display_name": "Python 3", "language": "python", "name": "python3"}
+    notebook = {"cells": [*first, *cells], "metadata": {"kernelspec": kernel}, "nbformat": 4, "nbformat_minor": 5}
+    path.write_text(json.dumps(notebook), encoding="utf-8")
+    return path
+
+
+@contextmanager
+def served(log, *arguments, environment=None, seconds=60):
+    """Run `python -m mmmodel.cli ...` until it prints an address with a token: yields that and the process."""
+    command = [sys.executable, "-m", "mmmodel.cli", *map(str, arguments)]
+    hidden = {"JUPYTER_PREFER_ENV_PATH": "1", "PYTHONWARNINGS": "", "PYTHONUNBUFFERED": "1"}
+    env = {**os.environ, **hidden, "PYTHONPATH": str(ROOT), **(environment or {})}
+    with log.open("w") as output:
+        # Not in the process group of the tests: Ctrl-C there ends the server here, below.
+        process = subprocess.Popen(command, stdout=output, stderr=output, env=env, start_new_session=True)
+    try:
+        deadline = time.monotonic() + seconds
+        while not (found := re.search(r"http://\S+token=[\w-]+", log.read_text(encoding="utf-8"))):
+            assert process.poll() is None, log.read_text(encoding="utf-8")
+            assert time.monotonic() < deadline, log.read_text(encoding="utf-8")
+            time.sleep(0.05)
+        yield found[0], process
+    finally:
+        end(process)
+
+
+def end(process):
+    """End a server; its kernels end with it, or are ended."""
+    process.send_signal(signal.SIGTERM)
+    try:
+        process.wait(20)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait(20)

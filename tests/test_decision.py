@@ -1,0 +1,89 @@
+"""The decision: what each fix does, where, and that every answer can be opened."""
+
+import pytest
+from bs4 import BeautifulSoup
+
+from mmmodel import decision, decision_figures
+from mmmodel.data import rows
+from mmmodel.decision import FIXES, MUST, answers
+from mmmodel.patches import PATCHES
+
+RIGHT = ["question 4", "the page's own count", "quick hack and macro"]
+
+
+def test_which_fixes_do_all_they_must():
+    assert [fix for fix in FIXES if decision.right(fix)] == RIGHT
+
+
+@pytest.mark.parametrize(
+    ("question", "good"),
+    [
+        ("s390, SWAP on", set(FIXES) - {"nothing", "question 1: a guard"}),
+        ("s390, SWAP off", {*RIGHT, "undo the commit"}),
+        ("other archs", set(FIXES)),
+        ("race closed", set(FIXES) - {"undo the commit"}),
+        ("sh, um, ia64", {"the page's own count", "quick hack and macro", "undo the commit"}),
+    ],
+)
+def test_the_answers(question, good):
+    assert {fix for fix in FIXES if answers(fix)[question].good} == good
+
+
+def test_the_question_about_other_archs_can_be_answered_with_no(monkeypatch):
+    monkeypatch.setitem(FIXES, "shortcut", ("quick-hack", "nr1-shortcut"))
+    decision.verdicts.cache_clear()
+    try:
+        answer = decision.elsewhere("shortcut")
+        assert not answer.good
+        assert any(
+            said.startswith("arm64, SWAP on: references-balance breaks in map-read-unmap") for said in answer.evidence
+        )
+    finally:
+        decision.verdicts.cache_clear()
+
+
+def test_a_run_that_ends_early_is_no_evidence_about_the_race():
+    explored = {name: int(answers(name)["race closed"].evidence[0].split()[2]) for name in ("nothing", "question 4")}
+    assert 0 < explored["nothing"] < explored["question 4"]
+
+
+def test_every_answer_has_its_evidence():
+    for fix in FIXES:
+        for answer in answers(fix).values():
+            assert answer.words
+            assert answer.evidence or answer.words in ("nobody", "nothing", "none found")
+
+
+def test_measured_prices_are_those_of_the_data():
+    over = {row["patches"]: float(row["value"]) for row in rows("costs")
+            if row["metric"] == "guest_instructions_per_unit_over_stock" and row["swap"] == "y"}  # fmt: skip
+    assert decision.price("question 2") == pytest.approx(over["q2"], abs=0.01)
+    assert decision.price("quick hack and macro") is None
+
+
+def test_each_patch_has_its_facts():
+    assert {row["patch"] for row in rows("patches")} == set(PATCHES)
+    for row in rows("patches"):
+        assert PATCHES[row["patch"]].file in row["files"].split("; ")
+
+
+def test_every_cell_of_the_table_opens():
+    page = BeautifulSoup(decision_figures.decision_table(), "html.parser")
+    assert len(page.tbody.find_all("tr")) == len(FIXES)
+    assert len(page.find_all("details")) == sum(bool(a.evidence) for fix in FIXES for a in answers(fix).values())
+    assert all(opened.summary.text.strip() and opened.find("li") for opened in page.find_all("details"))
+
+
+def test_the_picture_says_its_message():
+    picture = BeautifulSoup(decision_figures.picture(), "html.parser").svg
+    assert picture["aria-label"].startswith(f"3 of {len(FIXES)} do all they must: {', '.join(RIGHT)}")
+    signs = [text.text for text in picture.find_all("text") if text.text in ("✓", "✗")]
+    assert len(signs) == len(FIXES) * (len(MUST) + 1)
+    assert "+112" in [text.text for text in picture.find_all("text")]
+
+
+def test_the_answer_in_a_paragraph():
+    words = BeautifulSoup(decision_figures.summary(), "html.parser")
+    assert [vote.text for vote in words.find_all("b")] == ["quick hack and macro"]
+    assert "until v5.14" in words.text
+    assert len(words.find_all("p")) == 1
