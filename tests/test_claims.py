@@ -8,6 +8,7 @@ import pytest
 
 from mmmodel.claims import ClaimFailed, badge, claim
 from mmmodel.data import rows
+from mmmodel.index import RELATIONS
 
 CLAIMS = {row["id"]: row for row in rows("claims")}
 KINDS = {"cited", "derived", "modelled", "explored", "measured"}
@@ -84,4 +85,6 @@ def test_the_table_of_claims_is_complete():
         sentences = [row["statement"], row["we_check"] or row["statement"]]
         assert all(sentence.endswith((".", "?")) for sentence in sentences)
         assert not row["statement"].endswith("?") or row["we_check"]
+        assert bool(row["we_check"]) == bool(row["relation"])
+        assert row["relation"] in RELATIONS
     assert "verdict" not in CLAIMS["M01"]
