@@ -6,13 +6,13 @@ import ast
 import inspect
 import textwrap
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cache, partial
 from typing import Any, NamedTuple
 
 from .arches import ARCHES
 from .build import Build, choose
-from .costs import count_calls
+from .costs import FUNCTIONS, count_calls
 from .data import rows
 from .patches import PATCHES
 from .same import shared
@@ -48,8 +48,8 @@ class Effect(NamedTuple):
 
 
 Seen = tuple[bool, list[Row], tuple[Counter[str], Counter[str]]]
-FEW = {"unmap-until-panic": {"cycles": 24, "ring": 8}}
-"""Of a scenario that repeats one cycle so many are run."""
+FEW: dict[str, dict[str, int]] = {"unmap-until-panic": {"cycles": 24, "ring": 8}, "fork-pressure": {"rounds": 2}}
+"""Of scenarios that do the same over and over so much is run."""
 
 
 def _seen(scenario: str, build: Build, kernel_class: type) -> Seen:
@@ -92,6 +92,12 @@ def behaviour(
             key = stacks[at // len(archs)], version, build.arch, build.swap, scenario
             effects.append(Effect(*key, before, after, _differ(counters, usual), calls != cost))
     return tuple(effects)
+
+
+def breaks(effects: Iterable[Effect], stack: Stack, swap: bool = True) -> list[str]:
+    """The archs on which some scenario does not hold with a stack of patches."""
+    wrong = {e.arch for e in effects if (e.patches, e.swap) == (stack, swap) and not e.after}
+    return [arch for arch in ARCHES if arch in wrong]
 
 
 # -- the code: functions, callers, files, lines
@@ -189,7 +195,7 @@ def in_softirq(build: Build) -> list[str]:
     def callback(function: Callable[..., Any], *args: Any) -> None:
         before = counts.copy()
         function(*args)
-        found.update(dict.fromkeys(counts - before))
+        found.update((FUNCTIONS[name], None) for name in counts - before if name in FUNCTIONS)
 
     k.call_rcu_sched = callback
     munmap(k, k.init)

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from .arches import ARCHES
-from .blast import Effect, callers, touched
+from .blast import Effect, breaks, callers, touched
 from .build import Build
 from .checking import check
 from .drawing import Html, code, join, mark, table, tag
@@ -80,6 +80,15 @@ def _changes(found: Counter[str]) -> Html:
 
 def _sign(what: str, words: str) -> Html:
     return mark(what == "mended", words) if what in ("mended", "broken") else tag("span", words)
+
+
+def broken(effects: Sequence[Effect]) -> Html:
+    """On which archs some scenario breaks, one row for each stack of patches."""
+    stacks = list(dict.fromkeys(e.patches for e in effects))
+    found = [[", ".join(breaks(effects, s, swap)) or mark(True, "none") for swap in (True, False)] for s in stacks]
+    names = [" + ".join(stack) or "no patch" for stack in stacks]
+    head = ["with", "breaks, SWAP=y", "breaks, SWAP=n"]
+    return table(head, [(name, *archs) for name, archs in zip(names, found, strict=True)])
 
 
 def latent(patches: Sequence[str], version: str = "v4.6", archs: Sequence[str] = ("ia64", "sh", "um")) -> Html:

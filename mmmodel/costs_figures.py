@@ -7,9 +7,10 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from .build import Build
+from .checking import check
 from .costs import FUNCTIONS, LEFTOVERS, WORKLOADS, calls, instructions, measured, rates, units_of
 from .drawing import BOLD, HZR, Html, box, circle, code, join, line, mark, svg, table, tag, text
-from .tables import label
+from .tables import banner, label
 
 PAGES, CYCLES, KHUGEPAGED = WORKLOADS
 LOCKS = ("lrulock_page_cache_release", "lrulock_release_pages", "lrulock_pagevec_move")
@@ -115,7 +116,23 @@ def _panel(x: float, title: str, bars: Sequence[Bar]) -> Iterable[Html]:
         yield text(x + width + 14, y + 16, _said(bar))
 
 
+def at_a_glance(build: Build) -> Html:
+    """Is a build right, on one CPU and in every interleaving, and what does it cost beside the same without patches?"""
+    verdicts = [check(build, scenario) for scenario in ("map-read-unmap", "madv-dontneed", "zap-vs-shrinker")]
+    builds = list(dict.fromkeys((replace(build, patches=()), build)))
+    return join(*map(banner, verdicts), *(chart(builds, kind) for kind in CHARTS))
+
+
 # -- tables
+
+WORDS = {
+    "release_pages_items": "pages given to release_pages()",
+    "lrulock_page_cache_release": "lru_lock, for one page",
+    "lrulock_release_pages": "lru_lock, in release_pages()",
+    "lrulock_pagevec_move": "lru_lock, to empty a pagevec",
+    "huge_zero_refcount_atomics": "atomic operations on HZR",
+    "page_count_atomics": "atomic operations on page counts",
+}
 
 
 def beside(build: Build, workload: str) -> Html:
@@ -134,7 +151,10 @@ def beside(build: Build, workload: str) -> Html:
 
 
 def _metric(metric: str) -> Html:
-    return code(f"{FUNCTIONS[metric]}()") if metric in FUNCTIONS else tag("span", metric.replace("_", " "))
+    """A metric of data/costs.csv in words."""
+    if metric in FUNCTIONS:
+        return code(f"{FUNCTIONS[metric]}()")
+    return tag("span", WORDS[metric])
 
 
 def _same(count: int, found: Sequence[int]) -> Html | str:

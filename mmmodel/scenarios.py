@@ -258,7 +258,7 @@ def refill_after_unmap(k: Any) -> Ops:
 
 
 @scenario("fork-pressure", memory_mib=512)
-def fork_pressure(k: Any) -> Ops:
+def fork_pressure(k: Any, rounds: int = 12) -> Ops:
     """One cycle, then twelve rounds of twelve new processes, one cycle after each round."""
     yield "start"
     map_read(k, k.init)
@@ -266,7 +266,7 @@ def fork_pressure(k: Any) -> Ops:
     munmap(k, k.init)
     yield "munmap_1"
     children: list[Mm] = []
-    for i in range(1, 13):
+    for i in range(1, rounds + 1):
         for _ in range(12):
             children.append(child := k.fork(k.init, f"child{len(children)}"))
             map_write(k, child, 0, child.name)
