@@ -145,7 +145,7 @@ class Explorer:
         if owner is self.preset:
             self.set(owner.value)
             return
-        if "thp" in self.controls and owner is self.controls.get("arch"):
+        if {"arch", "thp"} <= set(self.controls) and owner is self.controls["arch"]:
             with self._silently():
                 self.controls["thp"].value = Build(arch=owner.value).thp
         self.show()

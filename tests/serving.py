@@ -69,3 +69,20 @@ def end(process):
     except subprocess.TimeoutExpired:
         os.killpg(process.pid, signal.SIGKILL)
         process.wait(20)
+
+
+def in_lab(page, url, path):
+    """Open a notebook in JupyterLab at a printed address, and run all cells."""
+    server, token = re.match(r"(http://[^/]+)/.*token=([\w-]+)", url).groups()
+    page.goto(f"{server}/lab/tree/{path.name}?token={token}&reset")
+    page.get_by_text("Python 3 (ipykernel) | Idle").wait_for(timeout=60_000)
+    page.get_by_role("menuitem", name="Run", exact=True).click()
+    page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
+    page.locator("select").and_(page.locator(":visible")).first.wait_for(timeout=60_000)
+    return page
+
+
+def lab_options(folder):
+    """What to give `mmmodel lab` here."""
+    quiet = ["--no-browser", "--allow-root", f"--port={free_port()}", "--ServerApp.port_retries=0"]
+    return ["lab", "--", *quiet, f"--notebook-dir={folder}", "--ServerApp.log_level=WARN"]
