@@ -84,7 +84,7 @@ class Explorer:
         for control in (*first, *self.controls.values(), *self.patches.values()):
             control.observe(self.update, "value")
         self._number()
-        self.box = self._laid_out(first)
+        self.box = self._laid_out(first).add_class("mm-explorer")
 
     def _button(self, patch: Any) -> Any:
         layout = {"width": "auto", "visibility": "hidden"}
