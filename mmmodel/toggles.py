@@ -25,7 +25,7 @@ WORDS = {"swap": "CONFIG_SWAP", "thp": "huge pages (THP)", "debug_vm": "CONFIG_D
 TOGGLES: dict[str, Iterable[Any]] = {"version": VERSIONS, "arch": ARCHES, "patches": PATCHES}
 TOGGLES |= dict.fromkeys(WORDS, (True, False))
 COPY = f"user-select:all;white-space:pre-wrap;font:.9em/1.4 {MONO};margin:.2em 0"
-SIDE = {"flex": "1 1 21em", "flex_flow": "row wrap", "padding": "0 1.5em 0 0"}
+SIDE = {"flex": "1 1 24em", "flex_flow": "row wrap", "padding": "0 1.5em 0 0"}
 OWN = ""
 HEARD = {"role": "alert", "aria_live": "polite", "aria_atomic": "true"}
 """A status that comes into being is not read aloud, an alert is; `polite` lets it wait for its turn."""
@@ -186,7 +186,7 @@ class Explorer:
 
     def summary(self, build: Build, changed: str | None = None) -> Html:
         """The verdict, what the last toggle changed (None: no toggles), and the build as code."""
-        parts = [_banner(build, self.verdicts, {} if changed is None else HEARD)] if self.verdicts else []
+        parts = [_banner(build, self.verdicts, HEARD if changed else {})] if self.verdicts else []
         if changed is not None:
             words = join(tag("b", "changed: "), changed) if changed else "Nothing has been toggled yet."
             parts.append(tag("p", words, style="margin:.2em 0"))
