@@ -280,8 +280,13 @@ def lab(jupyter: tuple[str, ...]) -> None:
     import os
 
     from .data import notebooks_dir
+    from .worker import kernels_import_us
 
-    os.execv(sys.executable, [sys.executable, "-m", "jupyterlab", f"--notebook-dir={notebooks_dir()}", *jupyter])
+    kernels_import_us()
+    options = ["--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate"]
+    if not any(option.startswith("--notebook-dir") for option in jupyter):
+        options.append(f"--notebook-dir={notebooks_dir()}")
+    os.execv(sys.executable, [sys.executable, "-m", "jupyterlab", *options, *jupyter])
 
 
 if __name__ == "__main__":

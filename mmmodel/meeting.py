@@ -30,6 +30,7 @@ from voila.app import Voila
 from .data import notebooks_dir
 from .report import parameters_of
 from .run import UsageError
+from .worker import kernels_import_us
 
 HOST, DEFAULT = "127.0.0.1", "10"
 POLICY = "default-src 'self' 'unsafe-inline' 'unsafe-eval' data: blob:; frame-ancestors 'self'"
@@ -126,8 +127,7 @@ def _listening(port: int) -> socket.socket:
 
 def _config(token: str, root: Path, theme: str) -> Config:
     """What Voila is told; the token is not on a command line, where others could read it."""
-    package = str(Path(__file__).resolve().parents[1])  # the kernels import the package that serves them
-    os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, (package, os.environ.get("PYTHONPATH", ""))))
+    kernels_import_us()
     return Config(
         {
             "Voila": {

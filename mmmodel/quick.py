@@ -62,7 +62,7 @@ def presets() -> dict[str, Build]:
     return {label: Build(**toggles) for label, toggles in _PRESETS.items()}
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=1024)
 def _checked(build: Build, scenario: str, cpus: int | None) -> Verdict:
     return check(build, scenario, cpus)
 

@@ -25,7 +25,7 @@ WORDS = {"swap": "CONFIG_SWAP", "thp": "huge pages (THP)", "debug_vm": "CONFIG_D
 TOGGLES: dict[str, Iterable[Any]] = {"version": VERSIONS, "arch": ARCHES, "patches": PATCHES}
 TOGGLES |= dict.fromkeys(WORDS, (True, False))
 COPY = f"user-select:all;white-space:pre-wrap;font:.9em/1.4 {MONO};margin:.2em 0"
-SIDE = {"flex": "1 1 21em", "flex_flow": "row wrap", "padding": "0 1.5em 0 0"}
+SIDE = {"flex": "1 1 24em", "flex_flow": "row wrap", "padding": "0 1.5em 0 0"}
 OWN = ""
 HEARD = {"role": "alert", "aria_live": "polite", "aria_atomic": "true"}
 """A status that comes into being is not read aloud, an alert is; `polite` lets it wait for its turn."""
@@ -84,7 +84,7 @@ class Explorer:
         for control in (*first, *self.controls.values(), *self.patches.values()):
             control.observe(self.update, "value")
         self._number()
-        self.box = self._laid_out(first)
+        self.box = self._laid_out(first).add_class("mm-explorer")
 
     def _button(self, patch: Any) -> Any:
         layout = {"width": "auto", "visibility": "hidden"}
@@ -145,7 +145,7 @@ class Explorer:
         if owner is self.preset:
             self.set(owner.value)
             return
-        if "thp" in self.controls and owner is self.controls.get("arch"):
+        if {"arch", "thp"} <= set(self.controls) and owner is self.controls["arch"]:
             with self._silently():
                 self.controls["thp"].value = Build(arch=owner.value).thp
         self.show()
@@ -186,7 +186,7 @@ class Explorer:
 
     def summary(self, build: Build, changed: str | None = None) -> Html:
         """The verdict, what the last toggle changed (None: no toggles), and the build as code."""
-        parts = [_banner(build, self.verdicts, {} if changed is None else HEARD)] if self.verdicts else []
+        parts = [_banner(build, self.verdicts, HEARD if changed else {})] if self.verdicts else []
         if changed is not None:
             words = join(tag("b", "changed: "), changed) if changed else "Nothing has been toggled yet."
             parts.append(tag("p", words, style="margin:.2em 0"))

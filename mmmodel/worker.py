@@ -48,6 +48,12 @@ def _no_more_signals() -> None:
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
 
 
+def kernels_import_us() -> None:
+    """Kernels started from now on import the package that starts them, installed or not."""
+    folders = [str(Path(__file__).resolve().parents[1]), os.environ.get("PYTHONPATH", "")]
+    os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, folders))
+
+
 def _execute(path: Path, parameters: dict[str, object], timeouts: dict[str, int]) -> Any:
     """Execute a notebook with papermill; what stops it becomes an error output of the cell it stopped in."""
     from nbformat.v4 import new_output
@@ -64,9 +70,7 @@ def _execute(path: Path, parameters: dict[str, object], timeouts: dict[str, int]
             cls.nb = manager.nb
             super().execute_managed_notebook(manager, kernel_name, **options)
 
-    # The kernel imports the package that runs it, installed or not.
-    folders = [str(Path(__file__).resolve().parents[1]), os.environ.get("PYTHONPATH", "")]
-    os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, folders))
+    kernels_import_us()
     papermill_engines.register("keeping", Keeping)
     logging.getLogger("papermill").disabled = True  # what it has to say is in the notebook
     fixed = {"engine_name": "keeping", "kernel_name": "python3", "language": "python", "progress_bar": False}

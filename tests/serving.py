@@ -43,10 +43,14 @@ def write_notebook(path, *cells):
 
 @contextmanager
 def served(log, *arguments, environment=None, seconds=60):
-    """Run `python -m mmmodel.cli ...` until it prints an address with a token: yields that and the process."""
+    """Run `mmmodel ...`, with settings of its own, until it prints an address with a token: yields both."""
     command = [sys.executable, "-m", "mmmodel.cli", *map(str, arguments)]
-    hidden = {"JUPYTER_PREFER_ENV_PATH": "1", "PYTHONWARNINGS": "", "PYTHONUNBUFFERED": "1"}
-    env = {**os.environ, **hidden, "PYTHONPATH": str(ROOT), **(environment or {})}
+    home = log.with_name("home")
+    news = home / "lab/user-settings/@jupyterlab/apputils-extension/notification.jupyterlab-settings"
+    news.parent.mkdir(parents=True, exist_ok=True)
+    news.write_text('{"fetchNews": "false"}', encoding="utf-8")
+    own = {name: str(home) for name in ("JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "IPYTHONDIR")}
+    env = {**os.environ, **own, "JUPYTER_PREFER_ENV_PATH": "1", **(environment or {})}
     with log.open("w") as output:
         # Not in the process group of the tests: Ctrl-C there ends the server here, below.
         process = subprocess.Popen(command, stdout=output, stderr=output, env=env, start_new_session=True)
@@ -69,3 +73,20 @@ def end(process):
     except subprocess.TimeoutExpired:
         os.killpg(process.pid, signal.SIGKILL)
         process.wait(20)
+
+
+def in_lab(page, url, path):
+    """Open a notebook in JupyterLab at a printed address, and run all cells."""
+    server, token = re.match(r"(http://[^/]+)/.*token=([\w-]+)", url).groups()
+    page.goto(f"{server}/lab/tree/{path.name}?token={token}&reset")
+    page.get_by_text("Python 3 (ipykernel) | Idle").wait_for(timeout=60_000)
+    page.get_by_role("menuitem", name="Run", exact=True).click()
+    page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
+    page.locator("select").and_(page.locator(":visible")).first.wait_for(timeout=60_000)
+    return page
+
+
+def lab_options(folder):
+    """What to give `mmmodel lab` here."""
+    quiet = ["--no-browser", "--allow-root", f"--port={free_port()}", "--ServerApp.port_retries=0"]
+    return ["lab", "--", *quiet, f"--notebook-dir={folder}", "--ServerApp.log_level=WARN"]

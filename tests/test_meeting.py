@@ -10,6 +10,7 @@ import urllib.error
 import urllib.request
 from html import unescape
 from http.cookiejar import CookieJar
+from pathlib import Path
 
 import psutil
 import pytest
@@ -184,3 +185,19 @@ def test_a_browser_is_opened_and_the_token_is_in_no_list_of_processes(notebook, 
         assert url in page
         assert address.startswith("file://")
         assert os.path.basename(address.strip()) == "open.html"
+
+
+# -- JupyterLab
+
+
+@pytest.mark.parametrize("options", [[], ["--port=1"], ["--notebook-dir=elsewhere"]], ids=str)
+def test_lab_opens_the_notebooks_and_asks_nobody_for_updates(monkeypatch, options):
+    started = []
+    monkeypatch.setattr(os, "execv", lambda program, command: started.extend(command))
+    monkeypatch.setenv("PYTHONPATH", "before")
+    assert CliRunner().invoke(main, ["lab", "--", *options]).exit_code == 0
+    assert started[1:3] == ["-m", "jupyterlab"]
+    assert "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate" in started
+    folders = [option for option in started if option.startswith("--notebook-dir")]
+    assert folders == (options if "elsewhere" in str(options) else [f"--notebook-dir={notebooks_dir()}"])
+    assert os.environ["PYTHONPATH"].split(os.pathsep) == [str(Path(mm.__file__).parents[1]), "before"]
