@@ -34,6 +34,7 @@ FIXES: dict[str, tuple[str, ...]] = {
 }
 """What can be merged, by the name it has in a meeting, as a stack of patches."""
 HUGE = tuple(arch for arch, facts in ARCHES.items() if facts["thp"] == "y")
+OTHERS = tuple(arch for arch in HUGE if arch != "s390")
 PAGES = "munmap_64MiB_4K_anon"
 LATENT = ("sh", "um", "ia64")
 """They free through the singular function and have no huge pages."""
@@ -48,10 +49,17 @@ class Answer(NamedTuple):
 
 
 @cache
-def verdicts() -> pd.DataFrame:
-    """Every fix on every arch with huge pages, SWAP on and off, in every scenario: `mm.matrix` and `fix`."""
-    found = matrix(HUGE, [VERSION], patches=list(FIXES.values()))
+def verdicts(*archs: str) -> pd.DataFrame:
+    """Every fix on these archs (default: all with huge pages), SWAP on and off, in every scenario.
+
+    The columns of `mm.matrix`, and `fix`.
+    """
+    if not archs:
+        import pandas as pd
+
+        return pd.concat([verdicts("s390"), verdicts(*OTHERS)])
     names = {"+".join(stack): name for name, stack in FIXES.items()}
+    found = matrix(archs, [VERSION], patches=list(FIXES.values()))
     return found.assign(fix=found.patches.map(names))
 
 
@@ -71,13 +79,13 @@ def _held(rows: pd.DataFrame, what: str) -> Answer:
 
 def on_s390(fix: str, swap: bool) -> Answer:
     """Is s390 right, with or without swap, in every scenario?"""
-    found = verdicts().query("fix == @fix and arch == 's390' and swap == @swap")
+    found = verdicts("s390").query("fix == @fix and swap == @swap")
     return _held(found, f"{len(SEQUENTIAL)} sequential and {len(PROGRAMS)} concurrent scenarios")
 
 
 def elsewhere(fix: str) -> Answer:
     """Are the counters right on the other archs with huge pages? (The race is another question.)"""
-    found = verdicts().query("fix == @fix and arch != 's390'")
+    found = verdicts(*OTHERS).query("fix == @fix")
     return _held(found.assign(holds=found.holds | (found.broken == "stale-read")), "the other archs with huge pages")
 
 
