@@ -83,10 +83,10 @@ def matrix(
     from tqdm import tqdm
 
     stacks = [(p,) if isinstance(p, str | type) else tuple(p) for p in patches]
-    names = [choose("scenario", s, SCENARIOS) for s in scenarios or SCENARIOS]
-    wanted = list(builds(archs, versions, swap, stacks))
+    names = list(dict.fromkeys(choose("scenario", s, SCENARIOS) for s in scenarios or SCENARIOS))
+    wanted = list(dict.fromkeys(builds(archs, versions, swap, stacks)))
     found: dict[tuple[Build, str], Row] = {}
-    with tqdm(total=len(wanted) * len(names), desc="verdicts", disable=not progress) as bar:
+    with tqdm(total=len(wanted) * len(names), desc="verdicts", unit="", disable=not progress) as bar:
         for group, scenario, rows in _work(wanted, names, executor):
             found |= {(build, scenario): row for build, row in zip(group, rows, strict=True)}
             bar.update(len(group))

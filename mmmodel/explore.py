@@ -127,7 +127,7 @@ def explore(
     **options: Any,
 ) -> tuple[Verdict, set[Any]]:
     """Explore a concurrent program; the verdict, and the outcomes a finished run can have (complete if it holds)."""
-    if max_states < 1 or max_seconds <= 0:
+    if not (max_states >= 1 and max_seconds > 0):
         raise BuildError(f"max_states and max_seconds must be above 0, not {max_states} and {max_seconds}")
     started = time.perf_counter()
     walk = Walk(Explorer(build, program, cpus, **options))

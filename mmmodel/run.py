@@ -13,7 +13,7 @@ import platform
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from datetime import UTC, datetime
 from difflib import get_close_matches
 from importlib.metadata import PackageNotFoundError, version
@@ -25,6 +25,7 @@ from markupsafe import Markup
 from tqdm import tqdm
 
 from . import index, report
+from .build import Build, BuildError
 from .data import notebooks_dir
 from .outcome import Failure, Outcome, read, said
 from .worker import work
@@ -72,7 +73,10 @@ def run(
         raise UsageError("jobs, timeouts and the deadline must be greater than 0")
     paths = sorted(notebooks_dir().glob("*.ipynb")) if notebooks is None else list(notebooks)
     plan = _plan(paths, out, parameters)
-    out.mkdir(parents=True, exist_ok=True)
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(f"{out} is not a folder, and cannot be made one: {error.strerror}") from None
     for path in plan:  # what an earlier run left is no result of this one
         for suffix in (".ipynb", ".html"):
             (out / f"{path.stem}{suffix}").unlink(missing_ok=True)
@@ -119,8 +123,13 @@ def _plan(paths: Sequence[Path], out: Path, parameters: Mapping[str, object]) ->
         if path.parent.resolve() == out.resolve() or path.stem in {other.name for other in plan.values()}:
             raise UsageError(f"{path} and another file of this run would both be {out / path.name}")
         plan[path.resolve()] = outcome
-    if not plan or (out.exists() and not out.is_dir()):
-        raise UsageError("no notebooks to run" if not plan else f"{out} is not a folder")
+    if not plan:
+        raise UsageError("no notebooks to run")
+    toggles: dict[str, Any] = {f.name: parameters[f.name] for f in fields(Build) if f.name in parameters}
+    try:
+        Build(**toggles)
+    except BuildError as error:
+        raise UsageError(str(error)) from None
     return plan
 
 

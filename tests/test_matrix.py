@@ -31,6 +31,11 @@ def test_builds_said_to_be_the_same_are():
         assert (row.holds, row.broken, row.op, row.what) == (verdict.holds, verdict.broken, verdict.op, verdict.what)
 
 
+def test_what_is_asked_for_twice_is_in_the_table_once():
+    once = mm.matrix(["s390"], ["v4.6"], [True], ["q2"], ["fork"])
+    assert mm.matrix(["s390", "s390"], ["v4.6"], [True, True], ["q2", ("q2",)], ["fork", "fork"]).equals(once)
+
+
 @pytest.mark.parametrize("pool", [ThreadPoolExecutor, ProcessPoolExecutor])
 def test_any_executor(pool):
     small = SAMPLE | {"versions": ["v4.6"]}
