@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from .arches import ARCHES
 from .build import Build, choose
-from .costs import FUNCTIONS, count_calls
+from .costs import FUNCTIONS, count_calls, touch
 from .data import rows
 from .patches import PATCHES
 from .same import shared
@@ -200,13 +200,3 @@ def in_softirq(build: Build) -> list[str]:
     k.call_rcu_sched = callback
     munmap(k, k.init)
     return list(found)
-
-
-def touch(k: Any, pages: int, slot: int = 0) -> int:
-    """Map a slot without huge pages and write so many of its pages; the address."""
-    start: int = slot * k.hpage_nr
-    k.mmap(k.init, start, start + k.hpage_nr)
-    k.madvise_nohugepage(k.init, start, start + k.hpage_nr)
-    for addr in range(start, start + pages):
-        k.store(k.init, addr, "data")
-    return start

@@ -70,19 +70,19 @@ def count_calls(kernel: Any) -> Counter[str]:
 # -- workloads: each prepares and returns what is to be counted
 
 
-def touched(k: Any, pages: int) -> int:
-    """A mapping without huge pages, every page of it written once; its number of 4K pages, to the next whole slot."""
-    size = -(-pages // k.hpage_nr) * k.hpage_nr
-    k.mmap(k.init, 0, size)
-    k.madvise_nohugepage(k.init, 0, size)
-    for addr in range(pages):
+def touch(k: Any, pages: int, slot: int = 0) -> int:
+    """Map whole slots without huge pages, write so many of their pages once; how long the mapping is, in 4K pages."""
+    size, start = -(-pages // k.hpage_nr) * k.hpage_nr, slot * k.hpage_nr
+    k.mmap(k.init, start, start + size)
+    k.madvise_nohugepage(k.init, start, start + size)
+    for addr in range(start, start + pages):
         k.store(k.init, addr, "data")
     return size
 
 
 def unmap_pages(k: Any, pages: int) -> Work:
     """One munmap of so many touched 4K pages."""
-    size = touched(k, pages)
+    size = touch(k, pages)
     return lambda: k.munmap(k.init, 0, size)
 
 
@@ -102,7 +102,7 @@ def collapse(k: Any, pages: int) -> Work:
 
     The order of __collapse_huge_page_copy (mm/huge_memory.c@v4.6.2). Never measured.
     """
-    size = touched(k, pages)
+    size = touch(k, pages)
     k.lru_add_drain()
     tables = [k.init.pmd[index].value.table for index, _, _ in k.slots(0, size)]
     isolated = [pte.page for table in tables for pte in table.ptes.values()]
