@@ -137,7 +137,8 @@ def imported(folder):
     nodes = [node for tree in trees for node in tree]
     names = {name.name for node in nodes if isinstance(node, ast.Import) for name in node.names}
     names |= {node.module for node in nodes if isinstance(node, ast.ImportFrom) and not node.level}
-    return {name.split(".")[0] for name in names} - sys.stdlib_module_names - {"mmmodel", "promela"}
+    ours = {"mmmodel", "promela", *(path.stem for path in (ROOT / "tests").glob("*.py"))}
+    return {name.split(".")[0] for name in names} - sys.stdlib_module_names - ours
 
 
 @pytest.mark.parametrize("folder", ["mmmodel", "tests", "benchmarks"])
