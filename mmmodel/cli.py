@@ -183,7 +183,8 @@ def matrix(archs: tuple[str, ...], versions: tuple[str, ...], patches: tuple[str
 
 def asked_for(build: Build) -> dict[str, Any]:
     """The toggles given on the command line, as parameters of a notebook."""
-    toggles = {"version": build.version, "arch": build.arch, "swap": build.swap, "patches": list(build.patches)}
+    toggles = {name: getattr(build, name) for name in ("version", "arch", "swap", "thp", "debug_vm")}
+    toggles["patches"] = list(build.patches)
     source = click.get_current_context().get_parameter_source
     default = click.core.ParameterSource.DEFAULT
     return {n: v for n, v in toggles.items() if source("patch" if n == "patches" else n) is not default}

@@ -32,8 +32,11 @@ from .report import parameters_of
 from .run import UsageError
 from .worker import kernels_import_us
 
-HOST, DEFAULT = "127.0.0.1", "10"
-POLICY = "default-src 'self' 'unsafe-inline' 'unsafe-eval' data: blob:; frame-ancestors 'self'"
+HOST = "127.0.0.1"
+POLICY = (
+    "default-src 'self' 'unsafe-inline' 'unsafe-eval' data: blob:; "
+    f"connect-src 'self' ws://{HOST}:*; frame-ancestors 'self'"
+)
 # Voila's own page, without the style sheets it would fetch from a CDN.
 TEMPLATE = """{%- extends "voila/templates/lab/index.html.j2" -%}
 {%- block notebook_css -%}{{ super() | replace('href="https://', 'data-not-fetched="') }}{%- endblock notebook_css -%}
@@ -65,7 +68,7 @@ def find(name: str) -> Path:
     Raises UsageError, naming those there are.
     """
     there = sorted(notebooks_dir().glob("*.ipynb"))
-    if (path := Path(name)).is_file():
+    if (path := Path(name)).is_file() and path.suffix == ".ipynb":
         return path.resolve()
     stem = name.removesuffix(".ipynb")
     for path in there:
@@ -77,10 +80,15 @@ def find(name: str) -> Path:
 def with_parameters(notebook: Path, parameters: Mapping[str, object], folder: Path) -> Path:
     """Copies of a notebook and of those beside it, so that links work, with other parameters. Returns that of it.
 
-    Raises UsageError for a parameter that the notebook does not have.
+    Raises UsageError for a parameter that the notebook does not have, or if it cannot be read.
     """
     for path in notebook.parent.glob("*.ipynb"):
-        known = parameters_of(json.loads(path.read_text(encoding="utf-8"))["cells"])
+        try:
+            known = parameters_of(json.loads(path.read_text(encoding="utf-8"))["cells"])
+        except (OSError, ValueError, KeyError, TypeError, SyntaxError) as error:
+            if path == notebook:
+                raise UsageError(f"{path} cannot be read as a notebook: {error}") from None
+            continue
         if path == notebook and (unknown := [name for name in parameters if name not in known]):
             raise UsageError(f"{path.stem} has no parameter {unknown[0]}; known: {', '.join(known) or 'none'}")
         mine = {name: value for name, value in parameters.items() if name in known}
@@ -107,10 +115,7 @@ def serve(name: str, parameters: Mapping[str, object], port: int, browser: bool,
             app.template_paths.insert(0, temporary)
             logging.getLogger("tornado.general").setLevel(logging.ERROR)  # it warns about Jupyter's time between pings
             url = f"http://{HOST}:{app.port}/voila/render/{quote(notebook.name)}?token={token}"
-            print(
-                f"{notebook.stem}, on this machine, to whoever has the address; Ctrl-C ends it.\n\n    {url}\n",
-                flush=True,
-            )
+            print(f"{notebook.stem}, to whoever has this address; Ctrl-C ends it.\n\n    {url}\n", flush=True)
             if browser:
                 _open(url, folder / "open.html")
             app.start()

@@ -63,8 +63,8 @@ class Explorer:
         build: Build,
         height: str,
         toggles: dict[str, Any],
-        verdict: Check | bool = False,
-        presets: Mapping[str, Any] | bool = False,
+        verdict: Check | bool,
+        presets: Mapping[str, Any] | bool,
     ) -> None:
         self.view, self.check, ready = view, _checker(verdict), _presets(presets, build)
         self.base = self.now = build
@@ -73,7 +73,7 @@ class Explorer:
         patches = offers.pop("patches", [])
         self.controls = {n: _control(n, values, getattr(build, n)) for n, values in offers.items()}
         self.patches = {p: _control(_name(p), [], p in build.patches) for p in patches}
-        self.earlier = {p: self._button(p) for p in patches[: len(patches) * (len(patches) > 1)]}
+        self.earlier = {p: self._button(p) for p in patches if len(patches) > 1}
         choices = [("your own choice", OWN), *ready.items()]
         self.preset: Any = _control("preset", choices, _among(build, ready)) if ready else None
         self.verdicts = self._checked(build)
@@ -96,10 +96,10 @@ class Explorer:
         """Toggles beside what they show; on a narrow screen above it, in columns."""
         rows = [w.HBox([t, self.earlier[p]] if self.earlier else [t]) for p, t in self.patches.items()]
         heading = [w.HTML("<b>patches</b>, numbered as applied", layout={"flex": "1 1 100%"})] * bool(rows)
-        parts = [*first, *self.controls.values(), *rows]
-        for part in parts:
+        above = [*first, *self.controls.values()]
+        for part in (*above, *rows):
             part.layout.flex, part.layout.max_width = "1 1 17em", "100%"
-        left = w.Box([*parts[: -len(rows) or None], *heading, *rows], layout=SIDE)
+        left = w.Box([*above, *heading, *rows], layout=SIDE)
         right = w.VBox([self.top, self.right], layout={"flex": "999 1 42em", "min_width": "0"})
         return w.HBox([left, right], layout={"flex_flow": "row wrap", "align_items": "flex-start"})
 
@@ -204,7 +204,7 @@ def _banner(build: Build, verdicts: list[Verdict], heard: dict[str, str]) -> Htm
 def _as_code(build: Build, verdicts: list[Verdict]) -> list[Html]:
     """What to paste into a mail: a click selects it. And what patches do not do in this build."""
     notes = [f"{patch} changes nothing here: {why}" for patch, why in build.without_effect.items()]
-    notes += [f"{build.arch} has no transparent huge pages, so no huge zero page to lose"] * (not build.thp)
+    notes += ["without transparent huge pages there is no huge zero page to lose"] * (not build.thp)
     if not verdicts:
         both = join(tag("code", build, style="user-select:all"), *(f" · {note}" for note in notes))
         return [tag("p", both, style="margin:0 0 .4em")]

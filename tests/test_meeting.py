@@ -75,7 +75,7 @@ def test_a_notebook_by_its_path(notebook, monkeypatch):
     assert meeting.find("other.ipynb") == notebook.with_name("other.ipynb")
 
 
-@pytest.mark.parametrize("name", ["99", "10-the-decisions", "nowhere/03.ipynb", ""])
+@pytest.mark.parametrize("name", ["99", "10-the-decisions", "nowhere/03.ipynb", "", __file__])
 def test_a_notebook_that_is_not_there(name):
     said = one_line(CliRunner().invoke(main, ["meeting", name]))
     assert "no notebook" in said
@@ -94,6 +94,16 @@ def test_a_toggle_the_notebook_does_not_have(tmp_path):
     path.write_text(path.read_text().replace("swap = True", "swop = True"))
     said = one_line(CliRunner().invoke(main, ["meeting", str(path), "--no-swap"]))
     assert "bare has no parameter swap; known: version, arch, swop, patches" in said
+    assert "no parameter debug_vm" in one_line(CliRunner().invoke(main, ["meeting", str(path), "--debug-vm"]))
+
+
+def test_a_notebook_that_is_broken(notebook, tmp_path):
+    notebook.with_name("other.ipynb").write_text("{", encoding="utf-8")
+    (tmp_path / "copies").mkdir()
+    assert meeting.with_parameters(notebook, {"arch": "x86"}, tmp_path / "copies").exists(), "the other one is left out"
+    notebook.write_text("{", encoding="utf-8")
+    said = one_line(CliRunner().invoke(main, ["meeting", str(notebook), "--arch", "x86"]))
+    assert "cannot be read as a notebook" in said
 
 
 def test_without_voila(monkeypatch, notebook):
