@@ -7,7 +7,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-from serving import CHROMIUM, ROOT, cell, in_lab, lab_options, served, write_notebook
+from serving import CHROMIUM, ROOT, in_lab, lab_options, served
 
 import mmmodel as mm
 from mmmodel.data import notebooks_dir
@@ -18,8 +18,6 @@ playwright = pytest.importorskip("playwright.sync_api")
 NOTEBOOK = notebooks_dir() / "10-the-decision.ipynb"
 ARTIFACTS = Path(os.environ.get("MMMODEL_ARTIFACTS", ROOT / "build/screenshots"))
 SECONDS = 1000
-EXPLORE = """mm.explorer(figures.the_bug, build, "40em", verdict=True, presets=True, version=True, arch=True,
-            swap=True, thp=True, debug_vm=True, patches=True)"""
 # From the reported kernel on: what is toggled, to what, and the build it leads to.
 TOGGLES = [
     ("arch", "x86", mm.Build(arch="x86")),
@@ -41,11 +39,8 @@ def one_at_a_time(tmp_path_factory):
 
 @pytest.fixture
 def notebook(tmp_path):
-    """A copy, for JupyterLab saves what it runs; as long as there is no notebook 10, its explorer alone."""
-    path = tmp_path / NOTEBOOK.name
-    if NOTEBOOK.exists():
-        return Path(shutil.copy(NOTEBOOK, path))
-    return write_notebook(path, cell("code", "explore", EXPLORE))
+    """A copy, for JupyterLab saves what it runs."""
+    return Path(shutil.copy(NOTEBOOK, tmp_path))
 
 
 @pytest.fixture
