@@ -26,10 +26,10 @@ from typing import Any
 
 from tqdm import tqdm
 
-from mmmodel.arches import OWN_GATHER
 from mmmodel.data import notebooks_dir
-from mmmodel.patches import PATCHES
-from mmmodel.versions import VERSIONS
+from mmmodel.kernel.arches import OWN_GATHER
+from mmmodel.kernel.patches import PATCHES
+from mmmodel.kernel.versions import VERSIONS
 
 Parameters = dict[str, Any]
 

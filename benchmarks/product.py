@@ -22,13 +22,13 @@ from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from typing import NamedTuple
 
-from mmmodel.arches import ARCHES
 from mmmodel.build import Build
-from mmmodel.patches import PATCHES
+from mmmodel.kernel.arches import ARCHES
+from mmmodel.kernel.patches import PATCHES
+from mmmodel.kernel.versions import VERSIONS
 from mmmodel.same import shared
 from mmmodel.scenarios import SEQUENTIAL
 from mmmodel.tracing import run
-from mmmodel.versions import VERSIONS
 
 KINDS = ["x86", "arm", "ia64", "s390", "sh", "um"]
 LONG = "unmap-until-panic"  # 2000 cycles; without THP there is no huge zero page, and 200 must do

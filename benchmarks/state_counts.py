@@ -18,9 +18,9 @@ from pathlib import Path
 
 import mmmodel as mm
 from mmmodel.checking import check
-from mmmodel.patches import PATCHES
+from mmmodel.kernel.patches import PATCHES
+from mmmodel.kernel.versions import VERSIONS
 from mmmodel.programs import PROGRAMS
-from mmmodel.versions import VERSIONS
 
 FILE = Path(__file__).parent.parent / "data" / "state_counts.csv"
 SOURCE = "benchmarks/state_counts.py"

@@ -19,13 +19,13 @@ if TYPE_CHECKING:
     from .checking import matrix as matrix
     from .claims import claim as claim
     from .data import scope as scope
-    from .patches import Patch as Patch
+    from .kernel.patches import Patch as Patch
     from .tracing import trace as trace
 
 __version__ = "0.1.0"
 
 _HOME = {
-    "Build": "build", "BuildError": "build", "Patch": "patches", "trace": "tracing", "check": "checking",
+    "Build": "build", "BuildError": "build", "Patch": "kernel.patches", "trace": "tracing", "check": "checking",
     "matrix": "checking", "scope": "data", "claim": "claims", "explorer": "toggles", "presets": "quick",
     "stepper": "widgets", "reveal": "widgets", "banner": "widgets", "data": "", "figures": "",
 }  # fmt: skip

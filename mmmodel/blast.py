@@ -10,15 +10,15 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cache, partial
 from typing import Any, NamedTuple
 
-from .arches import ARCHES
 from .build import Build, choose
 from .costs import FUNCTIONS, count_calls, touch
 from .data import rows
-from .patches import PATCHES
+from .kernel.arches import ARCHES
+from .kernel.patches import PATCHES
+from .kernel.versions import VERSIONS
 from .same import shared
 from .scenarios import SEQUENTIAL, Ops, munmap
 from .tracing import Row, run
-from .versions import VERSIONS
 
 Stack = tuple[str, ...]
 

@@ -6,11 +6,11 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from .arches import ARCHES
 from .blast import Effect, breaks, callers, touched
 from .build import Build
 from .checking import check
 from .drawing import Html, code, join, mark, table, tag
+from .kernel.arches import ARCHES
 from .programs import PROGRAMS
 from .tables import label
 

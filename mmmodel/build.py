@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from .arches import ARCHES, arch_class
-from .config import NoSwap, NoThp
-from .patches import PATCHES, Patch
-from .versions import V4_5, VERSIONS
+from .kernel.arches import ARCHES, arch_class
+from .kernel.config import NoSwap, NoThp
+from .kernel.patches import PATCHES, Patch
+from .kernel.versions import V4_5, VERSIONS
 
 
 class BuildError(ValueError):

@@ -7,15 +7,15 @@ from concurrent.futures import Executor, as_completed
 from itertools import product
 from typing import TYPE_CHECKING, Any
 
-from .arches import ARCHES
 from .build import Build, BuildError, choose, given
 from .explore import explore
-from .patches import Patch
+from .kernel.arches import ARCHES
+from .kernel.patches import Patch
+from .kernel.versions import VERSIONS
 from .programs import PROGRAMS
 from .same import shared
 from .scenarios import SEQUENTIAL
 from .tracing import Verdict, run
-from .versions import VERSIONS
 
 if TYPE_CHECKING:
     import pandas as pd

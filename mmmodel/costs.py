@@ -12,13 +12,13 @@ from dataclasses import replace
 from functools import cache
 from typing import Any, NamedTuple
 
-from .arches import ARCHES
 from .build import Build, choose
 from .data import rows
-from .huge_memory import HZR_ATOMICS
-from .machine import KernelBug
-from .memory import PTRS_PER_PMD
-from .mm_types import PAGE_COUNT_ATOMICS, Page
+from .kernel.arches import ARCHES
+from .kernel.huge_memory import HZR_ATOMICS
+from .kernel.machine import KernelBug
+from .kernel.memory import PTRS_PER_PMD
+from .kernel.mm_types import PAGE_COUNT_ATOMICS, Page
 from .scenarios import map_read, munmap
 
 Work = Callable[[], None]

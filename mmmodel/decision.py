@@ -7,12 +7,12 @@ from functools import cache
 from math import inf
 from typing import TYPE_CHECKING, NamedTuple
 
-from .arches import ARCHES
 from .blast import callers, changed
 from .build import Build
 from .checking import check, matrix
 from .costs import instructions, rates
 from .data import rows
+from .kernel.arches import ARCHES
 from .programs import PROGRAMS
 from .scenarios import SEQUENTIAL
 

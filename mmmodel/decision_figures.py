@@ -6,7 +6,7 @@ from .build import Build
 from .checking import check
 from .decision import FIXES, MUST, QUESTIONS, VERSION, Answer, answers, lines, price, right
 from .drawing import BAD, BOLD, GOOD, GREEN, MIDDLE, RED, Html, box, join, svg, table, tag, text
-from .versions import VERSIONS
+from .kernel.versions import VERSIONS
 
 SIGNS = {True: "✓", False: "✗", None: "·"}
 

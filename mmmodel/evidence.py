@@ -8,15 +8,15 @@ from contextlib import suppress
 from itertools import groupby
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from .arches import arch_class
 from .build import Build
 from .data import frame
 from .invariants import references
-from .machine import KernelBug
-from .mm_types import HUGE_ZERO_PAGE, Page
+from .kernel.arches import arch_class
+from .kernel.machine import KernelBug
+from .kernel.mm_types import HUGE_ZERO_PAGE, Page
+from .kernel.versions import VERSIONS
 from .scenarios import SEQUENTIAL, map_read, munmap
 from .tracing import Journal, Row, Step, Trace, counters, run
-from .versions import VERSIONS
 
 if TYPE_CHECKING:
     import pandas as pd

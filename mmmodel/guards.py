@@ -6,8 +6,8 @@ from dataclasses import replace
 
 from .build import Build
 from .evidence import ACTS, counts, due
-from .machine import KernelBug
-from .patches import Q1Guard, Q1GuardPutPage
+from .kernel.machine import KernelBug
+from .kernel.patches import Q1Guard, Q1GuardPutPage
 
 GUARDS = ("", Q1Guard.name, Q1GuardPutPage.name)
 PROGRAMS = {

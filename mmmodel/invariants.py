@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from .machine import KernelBug
-from .mm_types import HUGE_ZERO_PAGE, Pmd
+from .kernel.machine import KernelBug
+from .kernel.mm_types import HUGE_ZERO_PAGE, Pmd
 
 
 class Invariant(NamedTuple):

@@ -16,10 +16,10 @@ from typing import Any, NamedTuple
 from .build import Build
 from .data import rows
 from .evidence import due
-from .machine import KernelBug
-from .mm_types import HUGE_ZERO_PAGE, Page
+from .kernel.machine import KernelBug
+from .kernel.mm_types import HUGE_ZERO_PAGE, Page
+from .kernel.swap import HUGETLB_POOL
 from .scenarios import map_read
-from .swap import HUGETLB_POOL
 
 FUNCTIONS: dict[str, Callable[[Any, Page], None]] = {
     "free_page_and_swap_cache": lambda k, page: k.free_page_and_swap_cache(page),

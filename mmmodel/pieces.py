@@ -13,13 +13,13 @@ from dataclasses import replace
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-from .arches import ARCHES
 from .build import Build
 from .decisions import find, insert
 from .invariants import broken
-from .machine import KernelBug, Machine, Var
-from .mm_types import PageTable
-from .patches import Patch
+from .kernel.arches import ARCHES
+from .kernel.machine import KernelBug, Machine, Var
+from .kernel.mm_types import PageTable
+from .kernel.patches import Patch
 from .programs import Program
 from .watch import ABSENT, Memory, WatchedDict, watch
 

@@ -10,7 +10,7 @@ from typing import Any
 from .build import Build
 from .checking import check
 from .claims import VERDICT
-from .patches import PATCHES
+from .kernel.patches import PATCHES
 from .programs import PROGRAMS
 from .tracing import Verdict
 

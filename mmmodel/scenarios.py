@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
-from .mm_types import Mm
+from .kernel.mm_types import Mm
 
 Ops = Iterator[str]
 

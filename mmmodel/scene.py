@@ -9,11 +9,11 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import Any, NamedTuple
 
-from .arches import FLUSHING
 from .build import Build
 from .checking import MOST_CPUS, check
-from .machine import KernelBug
-from .mm_types import HUGE_ZERO_PAGE
+from .kernel.arches import FLUSHING
+from .kernel.machine import KernelBug
+from .kernel.mm_types import HUGE_ZERO_PAGE
 from .programs import PROGRAMS, on_cpu
 from .tables import arrowed, kernel_name
 from .tracing import Step, Verdict, counters

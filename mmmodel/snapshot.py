@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from .mm_types import Mm, PageTable
+from .kernel.mm_types import Mm, PageTable
 
 
 def snapshot(kernel: Any) -> tuple[Any, ...]:

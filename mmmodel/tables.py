@@ -13,7 +13,7 @@ from .data import notebooks_dir, rows
 from .drawing import BAD, GOOD, Html, code, join, mark, table, tag
 from .evidence import Entry, compare, counts, due, page_state, plain, play
 from .evidence import ledger as entries
-from .mm_types import HUGE_ZERO_PAGE, Pmd
+from .kernel.mm_types import HUGE_ZERO_PAGE, Pmd
 from .report import headline
 from .tracing import Step, Trace, Verdict
 

@@ -9,14 +9,14 @@ from typing import Any
 
 import ipywidgets as w
 
-from .arches import ARCHES
 from .build import Build, BuildError, choose
 from .drawing import BAD, GOOD, MONO, Html, join, tag
-from .patches import PATCHES
+from .kernel.arches import ARCHES
+from .kernel.patches import PATCHES
+from .kernel.versions import VERSIONS
 from .quick import command, differences, presets, quick_verdicts, told, verdict_changes
 from .tables import label
 from .tracing import Verdict
-from .versions import VERSIONS
 from .widgets import pane, present, readable
 
 View = Callable[[Build], str]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from .build import Build, choose, given
 from .invariants import broken
-from .machine import KernelBug, Var
+from .kernel.machine import KernelBug, Var
 from .scenarios import ROUND, SEQUENTIAL, Scenario
 from .snapshot import snapshot
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from .machine import Var
+from .kernel.machine import Var
 
 ABSENT = "absent"
 CONSTANT = {"gather", "id", "kind", "name", "pfn", "pgd", "pmd", "stack"}

@@ -7,11 +7,11 @@ import pytest
 from click.testing import CliRunner
 
 import mmmodel as mm
-from mmmodel.arches import ARCHES
 from mmmodel.cli import main
-from mmmodel.patches import PATCHES
+from mmmodel.kernel.arches import ARCHES
+from mmmodel.kernel.patches import PATCHES
+from mmmodel.kernel.versions import VERSIONS
 from mmmodel.scenarios import SEQUENTIAL
-from mmmodel.versions import VERSIONS
 
 
 class Typo(mm.Patch):

@@ -7,7 +7,7 @@ import pytest
 import mmmodel as mm
 from mmmodel import costs
 from mmmodel.data import rows
-from mmmodel.machine import KernelBug
+from mmmodel.kernel.machine import KernelBug
 
 PAGES, CYCLES, KHUGEPAGED = costs.WORKLOADS
 

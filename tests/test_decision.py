@@ -6,7 +6,7 @@ from bs4 import BeautifulSoup
 from mmmodel import decision, decision_figures
 from mmmodel.data import rows
 from mmmodel.decision import FIXES, MUST, answers
-from mmmodel.patches import PATCHES
+from mmmodel.kernel.patches import PATCHES
 
 RIGHT = ["question 4", "the page's own count", "quick hack and macro"]
 

@@ -26,17 +26,17 @@ from hypothesis import strategies as st
 
 import mmmodel as mm
 from mmmodel import data
-from mmmodel.arches import ARCHES, FLUSHING
 from mmmodel.checking import MOST_CPUS
 from mmmodel.explore import Walk, explore
 from mmmodel.invariants import broken
-from mmmodel.machine import Cpu, KernelBug, Var
-from mmmodel.mm_types import Mm, MmuGather, Page, PageTable
-from mmmodel.patches import PageRefcount
+from mmmodel.kernel.arches import ARCHES, FLUSHING
+from mmmodel.kernel.machine import Cpu, KernelBug, Var
+from mmmodel.kernel.mm_types import Mm, MmuGather, Page, PageTable
+from mmmodel.kernel.patches import PageRefcount
+from mmmodel.kernel.versions import V4_5, VERSIONS
 from mmmodel.pieces import Explorer
 from mmmodel.programs import PROGRAMS, RECLAIM, REUSE, Operation, Program, munmap, read
 from mmmodel.same import meaning, noting
-from mmmodel.versions import V4_5, VERSIONS
 
 # -- the brute forces
 

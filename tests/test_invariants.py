@@ -4,8 +4,8 @@ import pytest
 
 import mmmodel as mm
 from mmmodel.invariants import INVARIANTS, broken
-from mmmodel.machine import KernelBug
-from mmmodel.mm_types import HUGE_ZERO_PAGE
+from mmmodel.kernel.machine import KernelBug
+from mmmodel.kernel.mm_types import HUGE_ZERO_PAGE
 from mmmodel.scenarios import SEQUENTIAL
 
 NAMED = {invariant.name: invariant for invariant in INVARIANTS}

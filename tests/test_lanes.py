@@ -9,10 +9,10 @@ from bs4 import BeautifulSoup
 
 import mmmodel as mm
 from mmmodel import lanes
-from mmmodel.arches import ARCHES
+from mmmodel.kernel.arches import ARCHES
+from mmmodel.kernel.versions import VERSIONS
 from mmmodel.programs import PROGRAMS
 from mmmodel.scene import Scene, Unmap, story
-from mmmodel.versions import VERSIONS
 
 BREAKING = {
     "zap-vs-shrinker": mm.Build(version="v4.5", arch="x86"),

@@ -10,11 +10,11 @@ import pytest
 from bs4 import BeautifulSoup
 
 import mmmodel as mm
-from mmmodel.arches import OWN_GATHER
 from mmmodel.data import notebooks_dir
-from mmmodel.patches import PATCHES
+from mmmodel.kernel.arches import OWN_GATHER
+from mmmodel.kernel.patches import PATCHES
+from mmmodel.kernel.versions import VERSIONS
 from mmmodel.report import WIDGET, headline, parameters_of
-from mmmodel.versions import VERSIONS
 
 NOTEBOOKS = sorted(notebooks_dir().glob("*.ipynb"))
 PARAMETERS = {"version": "v4.6", "arch": "s390", "swap": True, "patches": []}

@@ -90,7 +90,7 @@ def test_a_module_fits_on_a_few_screens(module):
 
 def test_kernel_functions_are_documented_where_they_are_defined():
     """Also those of patches: the first line of each docstring is the idea."""
-    for patch in import_module("mmmodel.patches").PATCHES.values():
+    for patch in import_module("mmmodel.kernel.patches").PATCHES.values():
         assert inspect.getdoc(patch)
         for name in patch.functions():
             assert vars(patch)[name].__doc__, (patch, name)

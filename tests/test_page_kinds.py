@@ -6,10 +6,12 @@ import pytest
 
 import mmmodel as mm
 from mmmodel import kinds_figures
-from mmmodel.arches import ARCHES
 from mmmodel.data import rows
 from mmmodel.guards import GUARDS, PROGRAMS, goes_wrong_at, guarded, stops_at
-from mmmodel.machine import KernelBug
+from mmmodel.kernel.arches import ARCHES
+from mmmodel.kernel.machine import KernelBug
+from mmmodel.kernel.patches import PATCHES
+from mmmodel.kernel.versions import VERSIONS
 from mmmodel.page_kinds import (
     ACTIVE,
     COUNTER,
@@ -28,8 +30,6 @@ from mmmodel.page_kinds import (
     records,
     way,
 )
-from mmmodel.patches import PATCHES
-from mmmodel.versions import VERSIONS
 
 TABLE = {row["kind"]: row for row in rows("page_kinds")}
 CELLS = compare()

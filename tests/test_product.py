@@ -8,10 +8,10 @@ from itertools import combinations
 import pytest
 
 import mmmodel as mm
-from mmmodel.patches import PATCHES
+from mmmodel.kernel.patches import PATCHES
+from mmmodel.kernel.versions import VERSIONS
 from mmmodel.scenarios import SEQUENTIAL
 from mmmodel.tracing import run
-from mmmodel.versions import VERSIONS
 
 TOGGLES = {
     "version": list(VERSIONS),

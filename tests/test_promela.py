@@ -11,10 +11,10 @@ from promela.spin import INVARIANTS, PATCHES, Result, run
 
 import mmmodel as mm
 from mmmodel.explore import explore
-from mmmodel.patches import PATCHES as CLASSES
+from mmmodel.kernel.patches import PATCHES as CLASSES
+from mmmodel.kernel.versions import VERSIONS
 from mmmodel.programs import PROGRAMS, Operation, Program, munmap
 from mmmodel.tracing import Verdict
-from mmmodel.versions import VERSIONS
 
 pytestmark = pytest.mark.skipif(
     shutil.which("spin") is None or shutil.which("gcc") is None,

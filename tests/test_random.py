@@ -20,8 +20,8 @@ from hypothesis.stateful import (
 
 import mmmodel as mm
 from mmmodel.invariants import broken
-from mmmodel.machine import KernelBug
-from mmmodel.mm_types import HUGE_ZERO_PAGE
+from mmmodel.kernel.machine import KernelBug
+from mmmodel.kernel.mm_types import HUGE_ZERO_PAGE
 
 SLOTS, CPUS, PROCESSES, PINS, MEMORY = 2, 2, 3, 2, 8
 WHOLE, FIRST, SECOND = (0, 1), (0, 0.5), (0.5, 1)

@@ -5,10 +5,10 @@ import random
 import pytest
 
 import mmmodel as mm
-from mmmodel.arches import ARCHES
 from mmmodel.checking import SCENARIOS, builds, check, verdicts
 from mmmodel.decisions import find, insert
-from mmmodel.patches import PATCHES
+from mmmodel.kernel.arches import ARCHES
+from mmmodel.kernel.patches import PATCHES
 from mmmodel.same import meaning, noting, shared
 
 SIZE = {arch: facts["huge_page_order"] for arch, facts in ARCHES.items()}

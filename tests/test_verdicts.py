@@ -3,9 +3,9 @@
 import pytest
 
 import mmmodel as mm
-from mmmodel.arches import ARCHES
+from mmmodel.kernel.arches import ARCHES
+from mmmodel.kernel.versions import VERSIONS
 from mmmodel.scenarios import SEQUENTIAL
-from mmmodel.versions import VERSIONS
 
 
 def broken_scenarios(build):

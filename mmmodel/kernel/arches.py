@@ -6,7 +6,7 @@ generic one, and s390 still frees every page at once.
 
 from __future__ import annotations
 
-from .data import rows
+from ..data import rows
 from .mm_types import Mm, MmuGather, Page, PageTable
 from .versions import V4_5, VERSIONS
 

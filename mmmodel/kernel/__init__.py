@@ -1,0 +1,5 @@
+"""The kernel: one module for each file it stands for; versions, architectures, configurations and patches as classes.
+
+From the ground up: machine, mm_types, page_alloc, swap, swap_state, mmu_gather, pgtable, huge_memory, memory, process;
+over them config, versions, arches, patches. `mmmodel.build` composes them.
+"""
