@@ -13,8 +13,13 @@ from .data import rows
 from .report import CSS, HEAD, render
 
 COLUMNS = ["id", "statement", "said_by", "kind", "holds", "how", "notebook", "cell", "we_check"]
-RELATIONS = {"": "", "specifies": "more precisely", "corrects": "corrected", "answers": "answered"}
-"""How the sentence that is checked (`we_check`) stands to the one that was said."""
+RELATIONS = {
+    "": VERDICT[True],
+    "specifies": f"{VERDICT[True]}, more precisely",
+    "corrects": "✓ corrected",
+    "answers": "✓ answered",
+}
+"""How the sentence that is checked (`we_check`) stands to the one that was said, and the verdict if it holds."""
 MACROS = """
 {%- macro mark(good, word) %}<b class="{{ "good" if good else "bad" }}">{{ word }}</b>{% endmacro -%}
 {%- macro said(check) %}{{ check.text }}{% if check.row.we_check %}
@@ -52,14 +57,14 @@ it was read.</p><div class="scroll"><table>
 """
 LEDGER = """
 <header><p><a href="index.html">All notebooks</a></p></header><main><h1>Who said what, and what became of it</h1>
-<p>{% for word, number in counted.items() %}{{ number }} {{ word }}{{ ", " if not loop.last }}{% endfor %}.
+<p>{% for word, number in counted.items() %}{{ number }}&nbsp;×&nbsp;{{ word }}{{ "; " if not loop.last }}{% endfor %}.
 A sentence is <em>open</em> when no notebook of this run checks it. Where a question was asked, or a sentence needs a
 limit or a correction, the sentence that was checked comes first and the one that was said below it.</p>
 {% for who, group in groups.items() %}<h2>{{ who }}</h2><div class="scroll"><table>
 <thead><tr><th>claim<th>verdict<th>statement<th>found in this run<th>evidence<th>source</tr></thead>
 {% for check in group %}<tr id="{{ check.row.id }}"><td>{{ check.row.id }}<td>{{ verdict(check) }}<td>{{ said(check) }}
 <td>{{ check.how | join("; ") }}<td>{{ check.row.kind | replace(";", ", ") }}
-<td><small>{{ check.row.source | replace(";", " ·") }}</small></tr>{% endfor %}</table></div>{% endfor %}
+<td class="source"><small>{{ check.row.source | replace(";", " ·") }}</small></tr>{% endfor %}</table></div>{% endfor %}
 </main></body></html>
 """
 
@@ -73,7 +78,7 @@ def checks(claims: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     for row in rows("claims"):
         mine = [claim for claim in claims if claim["id"] == row["id"]]
         holds = all(claim["holds"] for claim in mine)
-        words = ": ".join(filter(None, (VERDICT[holds], RELATIONS[row["relation"]] if holds else "")))
+        words = RELATIONS[row["relation"]] if holds else VERDICT[False]
         where = list(dict.fromkeys(claim["notebook"] for claim in mine))
         how = list(dict.fromkeys(claim["how"] for claim in mine if claim["how"]))
         text = {"text": checked(row), "verdict": words if mine else "? open"}
@@ -97,7 +102,8 @@ def ledger(claims: Sequence[Mapping[str, Any]]) -> str:
     for check in checks(claims):
         groups.setdefault(check["row"]["said_by"], []).append(check)
     counted = Counter(check["verdict"] for group in groups.values() for check in group)
-    return render(HEAD + MACROS + LEDGER, css=CSS, title="Claims", groups=groups, counted=counted)
+    css = CSS + "body { max-width: 90rem } .source { overflow-wrap: anywhere; min-width: 16rem }"
+    return render(HEAD + MACROS + LEDGER, css=css, title="Claims", groups=groups, counted=counted)
 
 
 def table(claims: Iterable[Mapping[str, Any]]) -> str:
