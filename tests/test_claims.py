@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from mmmodel.claims import ClaimFailed, badge, claim
-from mmmodel.data import rows
+from mmmodel.data import notebooks_dir, rows
 from mmmodel.index import RELATIONS
 
 CLAIMS = {row["id"]: row for row in rows("claims")}
@@ -88,3 +88,10 @@ def test_the_table_of_claims_is_complete():
         assert bool(row["we_check"]) == bool(row["relation"])
         assert row["relation"] in RELATIONS
     assert "verdict" not in CLAIMS["M01"]
+
+
+def test_claims_are_checked_where_the_table_says():
+    listed = {(id, name) for id, row in CLAIMS.items() for name in row["notebooks"].split(";")}
+    there = {path.stem: path.read_text(encoding="utf-8") for path in notebooks_dir().glob("*.ipynb")}
+    used = {(id, name) for name, source in there.items() for id in CLAIMS if f'\\"{id}\\"' in source}
+    assert used == {(id, name) for id, name in listed if name in there}
