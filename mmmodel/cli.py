@@ -253,7 +253,7 @@ def parsed(value: str) -> Any:
 @click.option("--no-browser", is_flag=True, help="Only print the address.")
 @click.option("--theme", type=click.Choice(["light", "dark"]), default="light", show_default=True)
 def meeting(build: Build, notebook: str, port: int, no_browser: bool, theme: str) -> None:
-    """Serve NOTEBOOK (a name, a number or a path) as a dashboard: toggles and results, no code (extra: meeting).
+    """Serve NOTEBOOK (name, number or path; the decision by default) as a dashboard, without code (extra: meeting).
 
     Example: mmmodel meeting 03 --arch x86 --port 8890
     """
