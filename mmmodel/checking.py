@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Executor, as_completed
 from itertools import product
+from math import inf
 from typing import TYPE_CHECKING, Any
 
 from .build import Build, BuildError, choose, given
@@ -12,18 +13,19 @@ from .explore import explore
 from .kernel.arches import ARCHES
 from .kernel.patches import Patch
 from .kernel.versions import VERSIONS
-from .programs import PROGRAMS
+from .programs import MOST_CPUS, PROGRAMS
 from .same import shared
-from .scenarios import SEQUENTIAL
-from .tracing import Verdict, run
+from .scenarios import HOMES, SEQUENTIAL
+from .tracing import run
+from .verdict import Verdict
 
 if TYPE_CHECKING:
     import pandas as pd
 
 SCENARIOS = (*SEQUENTIAL, *PROGRAMS)
-MOST_CPUS = 8
-Row = tuple[bool, str, str, str, int]
-COLUMNS = ("version", "arch", "swap", "patches", "scenario", "holds", "broken", "op", "what", "states")
+"""Those of the investigation, which are checked when none is named. A reader's are found by their names."""
+Row = tuple[str, bool | None, str, str, str, int]
+COLUMNS = ("version", "arch", "swap", "patches", "scenario", "status", "holds", "broken", "op", "what", "states")
 
 
 def check(
@@ -38,7 +40,7 @@ def check(
     Raises BuildError for an unknown scenario, naming those there are, or a number of CPUs it cannot have.
     """
     build = given(build)
-    choose("scenario", scenario, SCENARIOS)
+    choose("scenario", scenario, HOMES)
     if scenario in PROGRAMS:
         program = PROGRAMS[scenario]
         number = program.cpus if cpus is None else cpus
@@ -47,9 +49,11 @@ def check(
         return explore(build, program, number, **options)[0]
     if cpus not in (None, 1):
         raise BuildError(f"{scenario} is sequential: it takes 1 CPU; with several: {', '.join(PROGRAMS)}")
-    kernel_class = options.get("kernel_class")
-    verdict = run(build, SEQUENTIAL[scenario], False, True, kernel_class).verdict
-    return verdict if verdict.holds else run(build, SEQUENTIAL[scenario], True, True, kernel_class).verdict
+    kernel_class, max_seconds = options.get("kernel_class"), options.get("max_seconds", inf)
+    verdict = run(build, SEQUENTIAL[scenario], False, True, kernel_class, max_seconds).verdict
+    if verdict.broken:
+        verdict = run(build, SEQUENTIAL[scenario], True, True, kernel_class).verdict
+    return verdict
 
 
 def builds(
@@ -83,7 +87,7 @@ def matrix(
     from tqdm import tqdm
 
     stacks = [(p,) if isinstance(p, str | type) else tuple(p) for p in patches]
-    names = list(dict.fromkeys(choose("scenario", s, SCENARIOS) for s in scenarios or SCENARIOS))
+    names = list(dict.fromkeys(choose("scenario", s, HOMES) for s in scenarios or SCENARIOS))
     wanted = list(dict.fromkeys(builds(archs, versions, swap, stacks)))
     found: dict[tuple[Build, str], Row] = {}
     with tqdm(total=len(wanted) * len(names), desc="verdicts", unit="", disable=not progress) as bar:
@@ -118,10 +122,10 @@ def _work(
 
 
 def verdicts(group: Sequence[Build], scenario: str) -> list[Row]:
-    """For each build: holds, broken, op, what, states."""
+    """For each build: status, holds, broken, op, what, states."""
 
     def row(build: Build, kernel_class: type) -> Row:
         v = check(build, scenario, kernel_class=kernel_class)
-        return v.holds, v.broken, v.op, v.what, v.states
+        return v.status, v.holds, v.broken, v.op, f"{v.bound}: {v.what}" if v.bound else v.what, v.states
 
     return [row for row, _ in shared(group, row)]

@@ -22,9 +22,13 @@ def insert(tree: Any, questions: Sequence[Any], answers: Any, result: Any) -> An
     """The tree with a result more: `questions` in the order in which they were asked."""
     if not questions:
         return result
-    first, *rest = questions
-    question, branches = tree or (first, {})
-    if question != first:
-        raise RuntimeError(f"asked for {first} and for {question} after the same answers: not deterministic")
-    branches[answers[first]] = insert(branches.get(answers[first]), rest, answers, result)
-    return question, branches
+    node = root = tree or (questions[0], {})
+    for question, following in zip(questions, (*questions[1:], None), strict=True):
+        asked, branches = node
+        if question != asked:
+            raise RuntimeError(f"asked for {question} and for {asked} after the same answers: not deterministic")
+        if following is None:
+            branches[answers[question]] = result
+        else:
+            node = branches.setdefault(answers[question], (following, {}))
+    return root

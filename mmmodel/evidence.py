@@ -16,7 +16,8 @@ from .kernel.machine import KernelBug
 from .kernel.mm_types import HUGE_ZERO_PAGE, Page
 from .kernel.versions import VERSIONS
 from .scenarios import SEQUENTIAL, map_read, munmap
-from .tracing import Journal, Row, Step, Trace, counters, run
+from .tracing import Journal, Row, Trace, counters, run
+from .verdict import Step
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -9,49 +9,75 @@ that was tried paid for itself.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any
 
 from .build import Build, BuildError
+from .invariants import judges
+from .kernel.machine import KernelBug
+from .patience import Clock, DoesNotReturn, blamed, patience
 from .pieces import Explorer
 from .programs import Program
-from .tracing import Step, Verdict, counters
+from .tracing import counters, readers
+from .verdict import Step, Verdict, kernel_name
+from .watch import Restart
 
 
 class Walk:
-    """A breadth-first walk and what it found."""
+    """A breadth-first walk and what it found: what is wrong, in which state, after a step of which CPU (-1: of none)."""
 
-    def __init__(self, explorer: Explorer) -> None:
-        self.explorer = explorer
-        self.parents: dict[Any, Any] = {}
-        self.transitions = self.depth = 0
-        self.found: tuple[tuple[str, str], Any, int] | None = None
+    def __init__(self, explorer: Explorer, clock: Clock | None = None) -> None:
+        self.explorer, self.clock = explorer, clock or Clock()
+        self.transitions = self.depth = self.most = 0
         self.bound = ""
-        self.outcomes: set[Any] = set()
+        self.clear()
 
-    def run(self, max_states: int, deadline: float, progress: Callable[[int], None] | None) -> None:
-        """Walk until an invariant breaks, everything was seen, or a bound is reached."""
+    def clear(self) -> None:
+        """Nothing was seen yet."""
+        self.parents: dict[Any, Any] = {}
+        self.found: tuple[tuple[str, str], Any, int] | None = None
+        self.outcomes: set[Any] = set()
+        self.transitions = self.depth = 0
+
+    def run(self, max_states: float, deadline: float, progress: Callable[[int], None] | None) -> None:
+        """Walk until an invariant breaks, everything was seen, or something else comes first."""
+        try:
+            while True:
+                try:
+                    self.walk(max_states, deadline, progress)
+                    break
+                except Restart:
+                    self.explorer.forget()
+                    self.clear()
+            if not self.found and not self.bound:
+                self.bound = self.explorer.stopped
+        except KeyboardInterrupt:
+            self.bound = "interrupted"
+        except DoesNotReturn as error:
+            self.bound = str(error)
+
+    def walk(self, max_states: float, deadline: float, progress: Callable[[int], None] | None) -> None:
+        """Level by level."""
+        self.clock.began = time.perf_counter()
         start = self.explorer.start()
         self.parents[start] = None
         if wrong := self.explorer.wrong(*start):
             self.found = wrong, start, -1
             return
         level = [start]
-        try:
-            while level and self.found is None and not self.bound:
-                level = self.next_level(level, max_states)
-                self.depth += bool(level)
-                if time.perf_counter() > deadline:
-                    self.bound = "time"
-                if progress:
-                    progress(len(self.parents))
-        except KeyboardInterrupt:
-            self.bound = "interrupted"
+        while level and self.found is None and not self.bound:
+            level = self.next_level(level, max_states, deadline)
+            self.depth += bool(level)
+            self.most = max(self.most, len(self.parents))
+            if progress:
+                progress(self.most)
 
-    def next_level(self, level: list[Any], max_states: int) -> list[Any]:
+    def next_level(self, level: list[Any], max_states: float, deadline: float) -> list[Any]:
         """The new states one step further; stops at the first that is wrong."""
-        further, parents, wrong = [], self.parents, self.explorer.wrong
+        further, parents, wrong, clock = [], self.parents, self.explorer.wrong, self.clock
         for key in level:
+            clock.began = now = time.perf_counter()
             for new, cpu, events in self.successors(key):
                 self.transitions += 1
                 if events:
@@ -63,8 +89,10 @@ class Walk:
                     if broke := wrong(*new):
                         self.found = broke, key, cpu
                         return []
-            if len(parents) > max_states:
-                self.bound = f"{max_states} states"
+            if self.found:
+                return []
+            if len(parents) > max_states or now > deadline:
+                self.bound = f"{max_states} states" if len(parents) > max_states else "time"
                 return []
         return further
 
@@ -75,45 +103,51 @@ class Walk:
         for cpu, place in enumerate(places):
             if place.function and not (place.waits and explorer.waiting(place.waits, state)):
                 piece = explorer.successor(place, state)
-                new = bytearray(state)
-                for slot, code in piece.writes:
-                    new[slot] = code
-                found.append(((bytes(new), (*places[:cpu], piece.place, *places[cpu + 1 :])), cpu, piece.events))
+                new = explorer.after(state, piece.writes), (*places[:cpu], piece.place, *places[cpu + 1 :])
+                found.append((new, cpu, piece.events))
         if not found:
-            if stuck := [(place.cpu, place.function, place.word) for place in places if place.function]:
-                raise RuntimeError(f"deadlock: {stuck}")
-            self.outcomes.add(self.outcome(state))
+            self.finished(state, places)
         return found
+
+    def finished(self, state: bytes, places: tuple[Any, ...]) -> None:
+        """Nobody can go on: is it the end, or a deadlock?"""
+        stuck = [f"CPU {p.cpu} waits for {p.word} in {kernel_name(p.function)}" for p in places if p.function]
+        if stuck:
+            wrong: Any = ("no-deadlock", "; ".join(stuck))
+        else:
+            self.outcomes.add(self.outcome(state))
+            wrong = self.explorer.leaked(state)
+        if wrong:
+            self.found = wrong, (state, places), -1
 
     def outcome(self, state: bytes) -> tuple[Any, ...]:
         """What a finished run leaves: the counters, and who owns which block."""
         kernel, memory = self.explorer.kernel, self.explorer.memory
-        memory.state = bytearray(state)
+        memory.load(state)
         owners = tuple(kernel.page(b << kernel.hpage_order).owner for b in kernel.mem_map)
         return (*counters(kernel), owners)
 
-    def witness(self) -> list[Step]:
-        """The steps from the start to the violation."""
+    def path(self) -> list[tuple[Any, int]]:
+        """The steps from the start to the violation: the state before each, and whose it is."""
         assert self.found is not None
         _, key, cpu = self.found
         path = [(key, cpu)] if cpu >= 0 else []
         while self.parents[key] is not None:
             key, cpu = self.parents[key]
             path.insert(0, (key, cpu))
-        return [self.describe(key, cpu) for key, cpu in path]
+        return path
 
-    def describe(self, key: Any, cpu: int) -> Step:
-        """One step in words: CPU, kernel function, what changed, the counters after it."""
-        (state, places), explorer = key, self.explorer
-        place, memory = places[cpu], explorer.memory
-        piece = explorer.successor(place, state)
-        values, names = memory.values, memory.names
-        changes = tuple((names[s], values[s][state[s]], values[s][c]) for s, c in piece.writes if state[s] != c)
-        memory.state = bytearray(state)
-        for slot, code in piece.writes:
-            memory.state[slot] = code
-        before, after = next(((b, a) for w, b, a in changes if w == place.word), (None, None))
-        return Step(cpu, place.function, place.word, before, after, *counters(explorer.kernel), more=changes)
+
+def describe(explorer: Explorer, key: Any, cpu: int) -> Step:
+    """One step in words: CPU, kernel function, what changed, the counters after it."""
+    state, places = key
+    place, memory = places[cpu], explorer.memory
+    piece = explorer.successor(place, state)
+    values, names, view = memory.values, memory.names, memory.view(state)
+    changes = tuple((names[s], values[s][view[s]], values[s][c]) for s, c in piece.writes if view[s] != c)
+    memory.load(explorer.after(state, piece.writes))
+    before, after = next(((b, a) for w, b, a in changes if w == place.word), (None, None))
+    return Step(cpu, place.function, place.word, before, after, *counters(explorer.kernel), more=changes)
 
 
 def explore(
@@ -126,18 +160,74 @@ def explore(
     progress: Callable[[int], None] | None = None,
     **options: Any,
 ) -> tuple[Verdict, set[Any]]:
-    """Explore a concurrent program; the verdict, and the outcomes a finished run can have (complete if it holds)."""
+    """Explore a concurrent program; the verdict, and the outcomes a finished run can have (complete if it holds).
+
+    Raises PatchError for a Python error in code of the reader's.
+    """
     if not (max_states >= 1 and max_seconds > 0):
         raise BuildError(f"max_states and max_seconds must be above 0, not {max_states} and {max_seconds}")
     started = time.perf_counter()
-    walk = Walk(Explorer(build, program, cpus, **options))
-    walk.run(max_states, started + max_seconds, progress)
-    verdict = Verdict(build, program.name, walk.found is None, cpus=cpus)
-    if walk.found is not None:
-        (verdict.broken, verdict.what), verdict.witness = walk.found[0], walk.witness()
-        verdict.op = verdict.witness[-1].function if verdict.witness else "start"
-    verdict.states, verdict.transitions = len(walk.parents), walk.transitions
-    verdict.depth, verdict.bound = len(verdict.witness) or walk.depth, walk.bound
-    verdict.complete = not walk.bound
+    names = tuple(invariant.name for invariant in judges(build))
+    verdict, outcomes = Verdict(build, program.name, cpus=cpus, invariants=names), set[Any]()
+    reader = readers(build, program.set_up)
+    try:
+        with patience(bool(reader)) as clock, blamed(reader):
+            clock.began = time.perf_counter()
+            walk = Walk(Explorer(build, program, cpus, **options), clock)
+            walk.run(max_states, started + max_seconds, progress)
+            _read(verdict, walk)
+            outcomes = walk.outcomes
+    except KernelBug as bug:
+        verdict.broken, verdict.what, verdict.op = bug.invariant, str(bug), "set-up"
+    except KeyboardInterrupt:
+        verdict.bound, verdict.what = "interrupted", "in the set-up"
+    except DoesNotReturn as error:
+        verdict.bound, verdict.what = str(error), "in the set-up"
+    if verdict.broken:
+        schedule = [step.cpu for step in verdict.witness]
+        verdict.again = partial(replay, build, program, cpus, schedule, **options)
     verdict.seconds = time.perf_counter() - started
-    return verdict, walk.outcomes
+    return verdict, outcomes
+
+
+def _read(verdict: Verdict, walk: Walk) -> None:
+    """Read a verdict off a walk."""
+    if walk.found is not None:
+        (verdict.broken, verdict.what), path = walk.found[0], walk.path()
+        verdict.witness = [describe(walk.explorer, key, cpu) for key, cpu in path]
+        verdict.op = verdict.witness[-1].function if path else "start"
+    verdict.states, verdict.transitions = len(walk.parents), walk.transitions
+    verdict.depth, verdict.bound = len(verdict.witness) or walk.depth, "" if walk.found else walk.bound
+    if verdict.bound:
+        verdict.what = f"none of the {verdict.states:,} states seen is wrong, up to {verdict.depth} steps from the start"
+
+
+def replay(build: Build, program: Program, cpus: int, schedule: Iterable[int], **options: Any) -> Verdict:
+    """Run the steps of the CPUs in the given order, on a kernel booted for it: the verdict of that one run."""
+    verdict = Verdict(build, program.name, cpus=cpus, invariants=tuple(i.name for i in judges(build)))
+    try:
+        explorer = Explorer(build, program, cpus, **options)
+        while not verdict.witness and not verdict.broken:
+            try:
+                _replay(verdict, explorer, list(schedule))
+            except Restart:
+                explorer.forget()
+                verdict.witness.clear()
+    except KernelBug as bug:
+        verdict.broken, verdict.what, verdict.op = bug.invariant, str(bug), "set-up"
+    verdict.depth = len(verdict.witness)
+    return verdict
+
+
+def _replay(verdict: Verdict, explorer: Explorer, schedule: list[int]) -> None:
+    walk, key = Walk(explorer), explorer.start()
+    wrong = explorer.wrong(*key)
+    for cpu in schedule:
+        verdict.witness.append(describe(explorer, key, cpu))
+        key, _, events = next(found for found in walk.successors(key) if found[1] == cpu)
+        wrong = events[0] if events else explorer.wrong(*key)
+    if not wrong and not walk.successors(key) and walk.found:
+        wrong = walk.found[0]
+    if wrong:
+        verdict.broken, verdict.what = wrong
+        verdict.op = verdict.witness[-1].function if schedule else "start"

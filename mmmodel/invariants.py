@@ -1,38 +1,30 @@
 """What must hold, whatever happens. Each invariant has a name, one line of reason, and a moment at which it is asked.
 
 `always` is after every step (what can only be asked while no CPU is inside the kernel looks at `kernel.quiet`); `end`
-is after everything was unmapped. Two more are events: a user access that is a `stale-read`, and a BUG_ON (`no-bug`).
+is after everything was unmapped; `event`s are noted when they happen. Harm judges any build; the bookkeeping of a
+version only builds that keep it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 from typing import Any, NamedTuple
 
-from .kernel.machine import KernelBug
-from .kernel.mm_types import HUGE_ZERO_PAGE, Pmd
+from .build import Build
+from .kernel.machine import KernelBug, Var
+from .kernel.mm_types import HUGE_ZERO_PAGE
 
 
 class Invariant(NamedTuple):
-    """`check(kernel)` returns what is wrong, or an empty string."""
+    """`check(kernel)` returns what is wrong, or an empty string. `harm` judges any build; the others, bookkeeping,
+    judge only builds that keep their version's rule of who counts what."""
 
     name: str
     says: str
     when: str
     check: Callable[[Any], str]
-
-
-def huge_zero_pmds(kernel: Any) -> list[Pmd]:
-    """The mappings that were made for the huge zero page, in any process."""
-    return [pmd for mm in kernel.mms for pmd in mm.huge_mappings() if pmd.expects == HUGE_ZERO_PAGE]
-
-
-def references(kernel: Any) -> int:
-    """Who may hold a reference besides the shrinker: mappings and pages in a gather; from v4.9 each mm that asked."""
-    if kernel.reference_per_mm:
-        return sum(mm.huge_zero.value for mm in kernel.mms)
-    gathered = [page for cpu in kernel.cpus for batch in cpu.gather.batches for page in batch]
-    return len(huge_zero_pmds(kernel)) + sum(page is kernel.huge_zero_page.value for page in gathered)
+    harm: bool = True
 
 
 def references_balance(kernel: Any) -> str:
@@ -42,13 +34,11 @@ def references_balance(kernel: Any) -> str:
         return f"PC is {page.count.value} while PTR names {page}"
     if not kernel.quiet:
         return ""
-    pins = sum(kernel.compound_head(pin) is page for pin in kernel.pins)
-    held = 0 if page is None else 1 + references(kernel)
+    held, count = kernel.references_due()
     if hzr is not None and hzr.value != held:
         return f"HZR is {hzr.value}, but {held} references exist"
-    expected = pins + (held if hzr is None else 1)
-    if page is not None and page.count.value != expected:
-        return f"PC is {page.count.value}, but should be {expected}"
+    if page is not None and page.count.value != count:
+        return f"PC is {page.count.value}, but should be {count}"
     return ""
 
 
@@ -75,36 +65,69 @@ def recognised(kernel: Any) -> str:
 
 def shrinkable(kernel: Any) -> str:
     """Let every process exit, release every pin, run the shrinker: is the page gone and its memory free?"""
-    page = kernel.huge_zero_page.value
+    page, before = kernel.huge_zero_page.value, len(kernel.violations)
     try:
-        for pin in kernel.pins:
+        for pin in list(kernel.pins):
             kernel.unpin(pin)
         for mm in list(kernel.mms):
             kernel.exit(mm)
         kernel.shrink_huge_zero_page_scan()
     except KernelBug as bug:
         return f"giving it back runs into a BUG: {bug}"
+    if len(kernel.violations) > before:
+        return f"giving it back: {kernel.violations[before][1]}"
+    if kernel.never_freed:
+        return ""
     if kernel.huge_zero_page.value is not None:
         return "everything is unmapped and the shrinker cannot free the page"
     return "" if page is None or page.owner is None else f"the shrinker gave {page} away, but it is not free"
 
 
+def unlocked(kernel: Any) -> str:
+    """The locks, while no CPU is inside the kernel."""
+    if not kernel.quiet:
+        return ""
+    locks = [*(v for v in vars(kernel).values() if isinstance(v, Var)), *(mm.ptl for mm in kernel.mms)]
+    held = [lock for lock in locks if lock.name.endswith("lock") and lock.value is not None]
+    return "; ".join(f"{lock.name} is still held by CPU {lock.value}, which has left the kernel" for lock in held)
+
+
+def event(kernel: Any) -> str:
+    """Nothing to ask: what breaks it is noted when it happens."""
+    return ""
+
+
 INVARIANTS = (
     Invariant("references-balance", "each reference is counted once: 1 for the shrinker, 1 per user", "always",
-              references_balance),
+              references_balance, harm=False),
     Invariant("pointer-alive", "PTR never names a page that is free or somebody else's", "always", pointer_alive),
     Invariant("recognised", "a mapping of the huge zero page is taken for one, and no other is", "always", recognised),
-    Invariant("stale-read", "nobody uses a page that is free or somebody else's", "event", lambda kernel: ""),
-    Invariant("no-bug", "no BUG_ON fires", "event", lambda kernel: ""),
+    Invariant("stale-read", "nobody uses a page that is free or somebody else's", "event", event),
+    Invariant("one-owner", "a page frame has one owner, who alone gives it back, and once", "event", event),
+    Invariant("no-bug", "no BUG_ON fires", "event", event),
+    Invariant("no-complaint", "the kernel does not report a bad page or a bad counter", "event", event),
+    Invariant("no-deadlock", "nobody waits for ever, or leaves the kernel with a lock", "always", unlocked),
     Invariant("not-leaked", "after everything is unmapped the shrinker gets the page back", "end", shrinkable),
 )  # fmt: skip
+
+
+@cache
+def keeps_the_rule(patches: tuple[Any, ...]) -> bool:
+    """Do these patches count as their version does, or state how they count? (Only a patch of one's own may not.)"""
+    return all("references_due" in dir(p) for p in patches if not isinstance(p, str))
+
+
+@cache
+def judges(build: Build) -> tuple[Invariant, ...]:
+    """The invariants that judge a build."""
+    return tuple(i for i in INVARIANTS if i.harm or keeps_the_rule(build.patches))
 
 
 def broken(kernel: Any, *when: str) -> tuple[str, str] | None:
     """The first invariant that does not hold now: its name and what is wrong."""
     if kernel.violations:
         return kernel.violations[0]
-    for invariant in INVARIANTS:
+    for invariant in judges(kernel.build):
         if invariant.when in when and (wrong := invariant.check(kernel)):
             return invariant.name, wrong
     return None

@@ -29,7 +29,7 @@ from .drawing import (
 )
 from .scene import PARTS, REACHED, Held, Row, Unmap, called, story
 from .tables import label
-from .tracing import Verdict
+from .verdict import Verdict
 
 BLUE = "rgba(59,127,196,.25)"
 SIGNS = {"✗": BAD, "✓": GOOD, "●": GOOD}

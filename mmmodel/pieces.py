@@ -8,20 +8,21 @@ handed to it again, without touching memory.
 from __future__ import annotations
 
 import sys
+from collections import Counter
 from collections.abc import Callable
-from dataclasses import replace
-from types import MappingProxyType
+from contextlib import suppress
 from typing import Any, NamedTuple
 
-from .build import Build
+from .build import Build, BuildError
 from .decisions import find, insert
-from .invariants import broken
+from .invariants import broken, keeps_the_rule
 from .kernel.arches import ARCHES
-from .kernel.machine import KernelBug, Machine, Var
-from .kernel.mm_types import PageTable
+from .kernel.machine import KernelBug, Machine, T
+from .kernel.mm_types import Page, PageTable
 from .kernel.patches import Patch
+from .patience import DoesNotReturn, innermost
 from .programs import Program
-from .watch import ABSENT, Memory, WatchedDict, watch
+from .watch import ABSENT, Again, Memory, Restart, container, freeze
 
 PRIMITIVES = (
     "atomic_read", "READ_ONCE", "atomic_set", "WRITE_ONCE", "atomic_add", "atomic_add_return", "atomic_inc",
@@ -35,8 +36,10 @@ FUNCTIONS = (
 """Kernel functions that are one step as a whole: each accesses one shared word, or holds a lock of its own. A patch
 that overrides one may do more: then its steps are those inside it."""
 
-ALONE = ("fork", "new_mm", "mmput", "_split_huge_pmd_locked")
-"""Kernel functions that change what is no word of the memory: allowed in a set-up only."""
+OUTSIDE = {"build", "costs", "cpu", "cpus", "dmesg", "explorer", "mem_map", "observer", "quiet", "violations"}
+"""Of a kernel: what is no word of its memory."""
+SPINS = 100
+"""So often kernel code may come back to the same place with the same local variables within one operation."""
 
 
 class Preempted(BaseException):
@@ -66,10 +69,14 @@ class Piece(NamedTuple):
 
 
 def assign(kernel: Any, name: str, value: Any) -> None:
-    """Set an attribute of a kernel; what the code of one CPU may change has to be a word."""
-    if not isinstance(getattr(type(kernel), name, None), property) and name not in ("cpu", "observer", "quiet"):
-        raise RuntimeError(f"{name} came into being during an exploration: set it in boot_huge_memory")
-    object.__setattr__(kernel, name, value)
+    """Set an attribute of a kernel: a word of its memory, from the first time on."""
+    if name in OUTSIDE or isinstance(getattr(type(kernel), name, None), property):
+        object.__setattr__(kernel, name, value)
+        return
+    memory = kernel.explorer.memory
+    if (id(kernel), name) not in memory.slots:
+        memory.word(kernel, name, name, getattr(kernel, name, ABSENT))
+    memory.on_write(memory.slots[id(kernel), name], value)
 
 
 def explored_class(cls: type) -> type:
@@ -81,109 +88,138 @@ def explored_class(cls: type) -> type:
 
         return step
 
-    def refusing(name: str) -> Callable[..., Any]:
-        def refuse(self: Any, *args: Any) -> Any:
-            raise RuntimeError(f"{name} cannot be explored: it changes more than the words of the memory")
-
-        return refuse
-
-    body: dict[str, Any] = {name: refusing(name) for name in ALONE}
     patches = [vars(layer) for layer in cls.__mro__ if issubclass(layer, Patch) and not issubclass(layer, Machine)]
     whole = [name for name in FUNCTIONS if not any(name in patch for patch in patches)]
-    body |= {name: asking(name) for name in (*PRIMITIVES, *whole)}
-    body["pte_alloc_one"] = lambda self, mm: self.explorer.page_tables[mm]
+    body: dict[str, Any] = {name: asking(name) for name in (*PRIMITIVES, *whole)}
+    body["pte_alloc_one"] = lambda self, mm: self.struct(PageTable, self.page(0))
     body["pte_free"] = body["pte_free_tlb"] = lambda self, mm, table: None
     body["__setattr__"] = assign
+    body["struct"] = lambda self, kind, *args: self.explorer.struct(kind, args)
     body["retry"] = lambda self: self.explorer.retry()
     body["violate"] = lambda self, invariant, what: self.explorer.events.append((invariant, what))
     return type("Explored", (cls,), body)
 
 
 class Explorer:
-    """The pieces of one build and program, found as they are needed."""
+    """The pieces of one build and program, found as they are needed.
+
+    Raises KernelBug if the set-up runs into one.
+    """
 
     def __init__(
         self, build: Build, program: Program, cpus: int, kernel_class: type | None = None, **options: Any
     ) -> None:
         order = int(ARCHES[build.arch]["huge_page_order"])
         self.kernel: Any = build.boot(cpus, (cpus + 2) << order >> 8, kernel_class)
-        self.operations = program.set_up(self.kernel, cpus, **options)
+        self.operations = program.operations(self.kernel, cpus, **options)
         self.memory = Memory()
-        self.inside = self.live = False
+        self.structs: dict[Any, Any] = {}
+        self.stopped = ""
+        self._watch()
+        self.forget()
+
+    def forget(self) -> None:
+        """Begin anew, with room for more words."""
+        self.memory.grow()
+        self.inside = self.live = self.memory.grown = False
         self.events: list[tuple[str, str]] = []
         self.places: dict[Any, Place] = {}
-        self.verdicts: dict[bool, Any] = {True: None, False: None}
+        self.returns: Counter[Any] = Counter()
+        self.verdicts: dict[Any, Any] = {}
         self.request: tuple[str, str, Any] | None = None
-        self._watch(build)
+        self.memory.on_read, self.memory.on_write = self.memory.value, self.memory.put
 
-    def _watch(self, build: Build) -> None:
+    def _watch(self) -> None:
         """Every mutable field of the booted kernel becomes a word."""
         kernel, memory = self.kernel, self.memory
         for block in kernel.mem_map:
             kernel.page(block << kernel.hpage_order)
-        things = [(name, v) for name, v in vars(kernel).items() if type(v).__name__ == "Var"]
-        things += [(f"cpu{cpu.id}", cpu) for cpu in kernel.cpus]
-        things += [(f"cpu{cpu.id}.gather", cpu.gather) for cpu in kernel.cpus]
-        self.page_tables = {mm: PageTable(kernel.page(0)) for mm in kernel.mms}
-        for mm, spare in self.page_tables.items():
-            for table in {v.value.table for v in mm.pmd.values() if v.value is not None and v.value.table} | {spare}:
-                ptes: Any = {0: ABSENT, **table.ptes}
-                table.ptes = WatchedDict(memory, id(table), f"{mm.name}.ptes", ptes)
-            mm.deposit = {slot: mm.deposit.get(slot, ABSENT) for slot in mm.pmd}
-            mm.rss = dict.fromkeys(("MM_ANONPAGES", "MM_FILEPAGES"), 0) | dict(mm.rss)
-            words = [mm.ptl, mm.huge_zero, mm.tlb_word, mm.attach_count, mm.flush_mm, *mm.pmd.values()]
-            things += [(mm.name, mm), *((word.name, word) for word in words)]
-        for page in [p for block in kernel.mem_map.values() for p in block.values()]:
-            things += [(f"page[{page.pfn:#x}]", page), *((w.name, w) for w in (page.count, page.mapcount))]
-        for name, thing in things:
-            watch(memory, name, thing)
-        kernel.free_area = [
-            WatchedDict(memory, ("free", kind), f"free_area[{kind}]", dict(enumerate(area)))
-            for kind, area in enumerate(kernel.free_area)
-        ]
-        kernel.mem_map = {block: MappingProxyType(pages) for block, pages in kernel.mem_map.items()}
-        kernel.pageblock = WatchedDict(memory, "pageblock", "pageblock", kernel.pageblock)
-        cls, known = explored_class(type(kernel)), vars(replace(build, patches=()).boot())
-        for name in ("pins", *(n for n, v in vars(kernel).items() if n not in known and not isinstance(v, Var))):
-            memory.add(name, name, getattr(kernel, name))
-            setattr(cls, name, self._word(memory.slots[name]))
+        for page in [page for block in kernel.mem_map.values() for page in block.values()]:
+            memory.watch(f"page[{page.pfn:#x}]", page)
+        for mm in kernel.mms:
+            memory.watch(mm.name, mm)
+        for cpu in kernel.cpus:
+            memory.watch(f"cpu{cpu.id}", cpu)
+        memory.things[id(kernel)] = kernel
+        for name in vars(kernel).keys() - OUTSIDE:
+            memory.watch_in(vars(kernel)[name], name)
+        cls = explored_class(type(kernel))
+        memory.classes[cls] = cls
         kernel.explorer, kernel.__class__ = self, cls
+        for name, value in sorted(vars(kernel).items()):
+            if name not in OUTSIDE and (container(value) or name == "pins"):
+                memory.word(kernel, name, name, value)
 
-    def _word(self, slot: int) -> property:
-        """An attribute of the kernel, kept in a word."""
-        return property(lambda k: self.memory.on_read(slot), lambda k, v: self.memory.on_write(slot, v))
+    def struct(self, kind: type[T], args: tuple[Any, ...]) -> T:
+        """A structure that kernel code makes: the same one whenever the same CPU comes to this point."""
+        self.made += 1
+        key = (kind, args) if kind is Page else (kind, args, *self.maker, self.made)
+        if key not in self.structs:
+            self.structs[key] = new = kind(*args)
+            name = f"page[{new.pfn:#x}]" if isinstance(new, Page) else getattr(new, "name", "page table")
+            self.memory.watch(name, new)
+        return self.structs[key]
 
     # -- running one piece of kernel code
 
     def piece(self, place: Place | None, cpu: int, state: bytes) -> Piece:
-        """Run the code of a CPU from `place` (None: from the start) to its next step, on `state`."""
-        memory, kernel = self.memory, self.kernel
-        memory.state = bytearray(state)
-        memory.on_read, memory.on_write = self._read, self._write
+        """Run the code of a CPU from `place` (None: from the start) to its next step, on `state`.
+
+        Raises Again or Restart for words that there were not, DoesNotReturn if it waits for nothing.
+        """
+        kernel, index = self.kernel, place.index if place else 0
         self.path = list(place.path) if place else []
-        self.replay, self.live, self.inside = (len(self.path), place is None, False)
+        self.replay, self.live = len(self.path), place is None
         self.at, self.heads = 0, dict[Any, tuple[int, dict[str, Any]]]()
-        self.reads: dict[int, int] = {}
-        self.writes: dict[int, int] = {}
-        self.events, self.request, self.passed = [], None, place is None
-        kernel.cpu, index = kernel.cpus[cpu], place.index if place else 0
-        operations = self.operations[cpu]
-        outside = place is None
+        self.request, self.passed = None, place is None
+        kernel.cpu, operations, outside = kernel.cpus[cpu], self.operations[cpu], place is None
+        self.begin(state, cpu, index)
         try:
             while index < len(operations):
                 operations[index][1](kernel)
                 index, outside = index + 1, True
                 self.path, self.at, self.replay, self.heads = [], 0, 0, {}
+                self.maker, self.made = (cpu, index), 0
         except Preempted:
             pass
         except KernelBug as bug:
-            self.events.append(("no-bug", str(bug)))
+            self.events.append((bug.invariant, str(bug)))
             index, outside = len(operations), True
-        self.inside = False
-        memory.on_read, memory.on_write = memory.value, memory.put
+        except MemoryError as error:
+            self.stopped = f"out of memory: {error}"
+            index, outside = len(operations), True
+        reads, writes = self.end()
         request = self.request if index < len(operations) else None
         new = self._place(cpu, index, tuple(self.path) if request else (), request, outside)
-        return Piece(tuple(self.reads), tuple(self.writes.items()), new, tuple(self.events))
+        return Piece(reads, writes, new, tuple(self.events))
+
+    def learn(self, place: Place | None, cpu: int, state: bytes) -> Piece:
+        """Run a piece until all that it reads was a word before."""
+        while True:
+            with suppress(Again):
+                return self.piece(place, cpu, state)
+
+    def begin(self, state: bytes, *maker: int) -> None:
+        """From here on, what is read and written is noted."""
+        self.memory.load(state)
+        self.memory.on_read, self.memory.on_write = self._read, self._write
+        self.reads: dict[int, None] = {}
+        self.writes: dict[int, Any] = {}
+        self.events, self.inside, self.maker, self.made = [], False, maker, 0
+
+    def end(self) -> tuple[tuple[int, ...], tuple[tuple[int, int], ...]]:
+        """What was read, and what was written in the end."""
+        memory, self.inside = self.memory, False
+        memory.on_read, memory.on_write = memory.value, memory.put
+        writes = tuple((slot, memory.code(slot, freeze(value))) for slot, value in self.writes.items())
+        if len(memory.names) > memory.room:
+            raise Restart
+        if memory.grown:
+            memory.grown, self.verdicts = False, {}
+            for place in self.places.values():
+                place.pieces = None
+            raise Again
+        return tuple(self.reads), writes
 
     def _place(self, cpu: int, index: int, path: tuple[Any, ...], request: Any, outside: bool) -> Place:
         """The one object for a place."""
@@ -201,13 +237,7 @@ class Explorer:
             self.at += 1
             return self.path[self.at - 1]
         if self.passed:
-            blocked = args[0] if name in ("spin_lock", "wait_below") else None
-            limit = args[1] if name == "wait_below" else None
-            function = name if name in FUNCTIONS else sys._getframe(2).f_code.co_name
-            word = getattr(args[0], "name", "") if args else ""
-            slot = None if blocked is None else self.memory.slots[id(blocked), "value"]
-            self.request = (function, word, None if slot is None else (slot, limit))
-            raise Preempted
+            self._stop(name, sys._getframe(2), args)
         self.passed = self.live = self.inside = True
         result = original(kernel, *args, **kwargs)
         self.inside = False
@@ -215,13 +245,37 @@ class Explorer:
         self.at = self.replay = len(self.path)
         return result
 
+    def _stop(self, name: str, frame: Any, args: Any) -> None:
+        """Before the next step: who asks for which word, and what does it wait for?"""
+        blocked = args[0] if name in ("spin_lock", "wait_below") else None
+        limit = args[1] if name == "wait_below" else None
+        slot = None if blocked is None else self.memory.slots[id(blocked), "value"]
+        word = getattr(args[0], "name", "") if args else ""
+        self.request = (name if name in FUNCTIONS else frame.f_code.co_name, word, slot and (slot, limit))
+        if len(self.path) > SPINS:
+            self._returned(frame)
+        raise Preempted
+
+    def _returned(self, frame: Any) -> None:
+        """Count how often this very place was come to, each time after more steps."""
+        place, outer = list[Any](), frame
+        while outer is not None and outer.f_code is not Explorer.piece.__code__:
+            place.append((outer.f_code, outer.f_lasti, *map(id, outer.f_locals.values())))
+            outer = outer.f_back
+        key = (self.maker, tuple(place))
+        self.returns[key, len(self.path)] += 1
+        if self.returns[key, len(self.path)] == 1:
+            self.returns[key] += 1
+        if self.returns[key] > SPINS:
+            raise DoesNotReturn(innermost(frame))
+
     def retry(self) -> bool:
         """Back at the head of a retry loop: forget what was observed since the CPU first came there."""
         frame = sys._getframe(2)
         head, before = self.heads.setdefault(frame, (self.at, dict(frame.f_locals)))
         if self.at >= self.replay and self.live:
             if carried := [name for name, value in before.items() if frame.f_locals[name] != value]:
-                raise RuntimeError(f"a retry loop carries {', '.join(carried)} into its next round: use while True")
+                raise BuildError(f"a retry loop carries {', '.join(carried)} into its next round: use while True")
             del self.path[head:]
             self.at = self.replay = len(self.path)
         return True
@@ -230,10 +284,11 @@ class Explorer:
         if not self.inside and self.at < self.replay:
             self.at += 1
             return self.path[self.at - 1]
-        code = self.memory.state[slot]
-        if slot not in self.writes:
-            self.reads.setdefault(slot, code)
-        value = self.memory.values[slot][code]
+        if slot in self.writes:
+            value = freeze(self.writes[slot])
+        else:
+            self.reads[slot] = None
+            value = self.memory.value(slot)
         if not self.inside:
             self.path.append(value)
             self.at = self.replay = len(self.path)
@@ -241,45 +296,71 @@ class Explorer:
 
     def _write(self, slot: int, value: Any) -> None:
         if self.live:
-            self.memory.put(slot, value)
-            self.writes[slot] = self.memory.state[slot]
+            self.writes[slot] = value
 
     # -- walking
 
     def successor(self, place: Place, state: bytes) -> Piece:
         """The remembered piece for what `place` reads in `state`, or a new one."""
-        piece = find(place.pieces, state)
+        view = self.memory.view(state)
+        piece = find(place.pieces, view)
         if piece is None:
-            piece = self.piece(place, place.cpu, state)
-            place.pieces = insert(place.pieces, piece.reads, state, piece)
+            piece = self.learn(place, place.cpu, state)
+            place.pieces = insert(place.pieces, piece.reads, view, piece)
         return piece
 
     def waiting(self, waits: tuple[int, int | None], state: bytes) -> bool:
         """Is a lock still held, or a word not yet below its limit?"""
         slot, limit = waits
-        value = self.memory.values[slot][state[slot]]
+        value = self.memory.values[slot][self.memory.view(state)[slot]]
         return value is not None if limit is None else bool(value >= limit)
 
     def wrong(self, state: bytes, places: tuple[Place, ...]) -> tuple[str, str] | None:
         """The first invariant broken in a state."""
-        quiet = all(place.outside for place in places)
-        verdict = find(self.verdicts[quiet], state)
+        return self._asked("always", state, all(place.outside for place in places))
+
+    def leaked(self, state: bytes) -> tuple[str, str] | None:
+        """The first invariant that the end of everything breaks after a finished run.
+
+        Not asked where the bookkeeping is: while it is right nothing is leaked.
+        """
+        return None if keeps_the_rule(self.kernel.build.patches) else self._asked("end", state, True)
+
+    def _asked(self, when: str, state: bytes, quiet: bool) -> tuple[str, str] | None:
+        view = self.memory.view(state)
+        verdict = find(self.verdicts.get((when, quiet)), view)
         if verdict is None:
-            memory = self.memory
-            memory.state, reads = bytearray(state), dict[int, int]()
-            memory.on_read = lambda slot: (reads.setdefault(slot, 0), memory.value(slot))[1]
-            self.kernel.quiet, self.inside = quiet, True
-            verdict = [broken(self.kernel, "always")]
-            self.inside, memory.on_read = False, memory.value
-            self.verdicts[quiet] = insert(self.verdicts[quiet], list(reads), state, verdict)
+            reads, verdict = self._ask(when, state, quiet)
+            self.verdicts[when, quiet] = insert(self.verdicts.get((when, quiet)), reads, view, verdict)
         return verdict[0]
+
+    def _ask(self, when: str, state: bytes, quiet: bool) -> tuple[tuple[int, ...], list[Any]]:
+        """What an invariant reads, and what it finds."""
+        self.kernel.quiet, self.kernel.cpu = quiet, self.kernel.cpus[0]
+        while True:
+            self.begin(state, -1)
+            self.inside = self.live = True
+            found = broken(self.kernel, when) or next(iter(self.events), None)
+            with suppress(Again):
+                return self.end()[0], [found]
+
+    def after(self, state: bytes, writes: tuple[tuple[int, int], ...]) -> bytes:
+        """A state with some words written."""
+        if not self.memory.wide:
+            new = bytearray(state)
+            for slot, code in writes:
+                new[slot] = code
+            return bytes(new)
+        self.memory.load(state)
+        for slot, code in writes:
+            self.memory.state[slot] = code
+        return bytes(self.memory.state)
 
     def start(self) -> tuple[bytes, tuple[Place, ...]]:
         """The state after set-up, every CPU before its first step."""
-        state, places = bytearray(self.memory.initial), []
+        state, places = self.memory.initial, []
         for cpu in range(len(self.operations)):
-            piece = self.piece(None, cpu, bytes(state))
+            piece = self.learn(None, cpu, state)
             places.append(piece.place)
-            for slot, code in piece.writes:
-                state[slot] = code
-        return bytes(state), tuple(places)
+            state = self.after(state, piece.writes)
+        return state, tuple(places)

@@ -12,7 +12,7 @@ from .checking import check
 from .claims import VERDICT
 from .kernel.patches import PATCHES
 from .programs import PROGRAMS
-from .tracing import Verdict
+from .verdict import Verdict
 
 Verdicts = Sequence[Verdict]
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
+from .build import BuildError
 from .kernel.mm_types import Mm
 
 Ops = Iterator[str]
@@ -28,11 +29,42 @@ ROUND = ""
 SEQUENTIAL: dict[str, Scenario] = {}
 
 
+HOMES: dict[str, dict[str, Any]] = {}
+"""Which registry has the scenario of a name: SEQUENTIAL, or PROGRAMS of `programs`."""
+
+
+def official(function: object) -> bool:
+    """Is it one of the investigation, and not a reader's?"""
+    return getattr(function, "__module__", "").startswith(f"{__package__}.")
+
+
+def enter(registry: dict[str, Any], name: str, function: Any, entry: Any) -> None:
+    """Enter a scenario: a reader's may replace a reader's of that name, as happens when a cell runs again.
+
+    Raises BuildError if it would replace another, or is no function with a name.
+    """
+    if not isinstance(name, str) or not name.strip() or not callable(function):
+        raise BuildError(f"a scenario is a function under a name, as in @mm.scenario('mine'), not {name!r}, {function!r}")
+    home = HOMES.get(name, {})
+    if name in home and official(home[name][2]) and not official(function):
+        raise BuildError(f"{name} is a scenario of the investigation: give yours another name")
+    home.pop(name, None)
+    HOMES[name], registry[name] = registry, entry
+
+
 def scenario(name: str, memory_mib: int = 256) -> Callable[[Callable[..., Ops]], Callable[..., Ops]]:
-    """Register a sequential scenario; its docstring says what it shows."""
+    """Register a sequential scenario; its docstring says what it shows.
+
+    The function is a generator: it drives the booted kernel that it gets, and yields the name of each operation after
+    it. `memory_mib`: the memory of the machine.
+
+    Raises BuildError for a name or a size that cannot be.
+    """
+    if not isinstance(memory_mib, int) or not 8 <= memory_mib <= 4096:
+        raise BuildError(f"memory_mib of {name} must be 8 to 4096, not {memory_mib!r}")
 
     def register(run: Callable[..., Ops]) -> Callable[..., Ops]:
-        SEQUENTIAL[name] = Scenario(name, (run.__doc__ or "").strip(), run, memory_mib)
+        enter(SEQUENTIAL, name, run, Scenario(name, (run.__doc__ or "").strip(), run, memory_mib))
         return run
 
     return register

@@ -16,7 +16,8 @@ from .kernel.machine import KernelBug
 from .kernel.mm_types import HUGE_ZERO_PAGE
 from .programs import PROGRAMS, on_cpu
 from .tables import arrowed, kernel_name
-from .tracing import Step, Verdict, counters
+from .tracing import counters
+from .verdict import Step, Verdict
 
 Change = tuple[str, Any, Any]
 Held = dict[int, bool]

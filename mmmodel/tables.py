@@ -15,7 +15,8 @@ from .evidence import Entry, compare, counts, due, page_state, plain, play
 from .evidence import ledger as entries
 from .kernel.mm_types import HUGE_ZERO_PAGE, Pmd
 from .report import headline
-from .tracing import Step, Trace, Verdict
+from .tracing import Trace
+from .verdict import Step, Verdict
 
 if TYPE_CHECKING:
     import pandas as pd

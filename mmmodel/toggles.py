@@ -16,7 +16,7 @@ from .kernel.patches import PATCHES
 from .kernel.versions import VERSIONS
 from .quick import command, differences, presets, quick_verdicts, told, verdict_changes
 from .tables import label
-from .tracing import Verdict
+from .verdict import Verdict
 from .widgets import pane, present, readable
 
 View = Callable[[Build], str]

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import partial
+from math import inf
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from .build import Build, choose, given
-from .invariants import broken
+from .build import Build, BuildError, choose, given
+from .invariants import broken, judges
 from .kernel.machine import KernelBug, Var
-from .scenarios import ROUND, SEQUENTIAL, Scenario
+from .patience import Clock, DoesNotReturn, blamed, patience
+from .scenarios import ROUND, SEQUENTIAL, Scenario, official
 from .snapshot import snapshot
+from .verdict import Step, Verdict
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -25,55 +30,6 @@ class Row(NamedTuple):
     huge_zero_refcount: int | None
     page_count: int | None
     present: int
-
-
-class Step(NamedTuple):
-    """One access to shared memory: which CPU, in which kernel function, to which word; the counters after it."""
-
-    cpu: int
-    function: str
-    word: str
-    before: Any
-    after: Any
-    huge_zero_refcount: int | None
-    page_count: int | None
-    present: int
-    more: tuple[tuple[str, Any, Any], ...] = ()
-    """In an exploration: everything the step changed, as (word, before, after)."""
-
-    @property
-    def changed(self) -> str:
-        """What the step changed, in words; empty for a read."""
-        changes = self.more or [(self.word, self.before, self.after)]
-        return "; ".join(f"{word}: {before} -> {after}" for word, before, after in changes if before != after)
-
-
-@dataclass
-class Verdict:
-    """What checking a build against a scenario says.
-
-    cpus; holds; broken: the invariant broken first, `what` about it, `op`: the operation under way; witness: the steps
-    that lead there; states, transitions, depth, seconds; complete: was everything looked at, if not `bound` says what
-    stopped it.
-    """
-
-    build: Build
-    scenario: str
-    holds: bool
-    broken: str = ""
-    what: str = ""
-    op: str = ""
-    witness: list[Step] = field(default_factory=list, repr=False)
-    states: int = 0
-    transitions: int = 0
-    depth: int = 0
-    complete: bool = True
-    bound: str = ""
-    seconds: float = 0.0
-    cpus: int = 1
-
-    def __bool__(self) -> bool:
-        return self.holds
 
 
 @dataclass
@@ -129,48 +85,104 @@ def counters(kernel: Any) -> tuple[int | None, int | None, int]:
     return None if hzr is None else hzr.value, None if page is None else page.count.value, int(page is not None)
 
 
-def run(build: Build, scenario: Scenario, journal: bool, stop: bool = False, kernel_class: type | None = None) -> Trace:
+def run(
+    build: Build,
+    scenario: Scenario,
+    journal: bool,
+    stop: bool = False,
+    kernel_class: type | None = None,
+    max_seconds: float = inf,
+) -> Trace:
     """Run a scenario; keep steps if `journal`; with `stop`, not beyond the first broken invariant.
 
     With `stop`, a scenario also ends when a round leaves the kernel as an earlier one did.
+
+    Raises PatchError for a Python error in code of the reader's.
     """
     started = time.perf_counter()
-    kernel = build.boot(memory_mib=scenario.memory_mib, kernel_class=kernel_class)
+    verdict = Verdict(build, scenario.name, invariants=tuple(i.name for i in judges(build)))
+    trace = Trace(build, scenario.name, [], [], Counter(), [], verdict)
+    names = readers(build, scenario.run)
+    with patience(bool(names)) as clock, blamed(names):
+        _run(trace, scenario, journal, stop, kernel_class, started + max_seconds, clock)
+    verdict.seconds = time.perf_counter() - started
+    if verdict.broken:
+        verdict.again = partial(_again, build, scenario)
+    return trace
+
+
+def _again(build: Build, scenario: Scenario) -> Verdict:
+    return run(build, scenario, True, True).verdict
+
+
+def readers(build: Build, function: Any) -> str:
+    """Whose code besides ours runs: the reader's patches, the reader's scenario."""
+    names = [p.__name__ for p in build.patches if isinstance(p, type)]
+    return ", ".join(names + ["the scenario"] * (not official(function)))
+
+
+def _run(trace: Trace, scenario: Scenario, journal: bool, stop: bool, kernel_class: type | None, deadline: float,
+         clock: Clock) -> None:  # fmt: skip
+    """Run it operation by operation; what comes before the end is the bound of the verdict."""
+    kernel = trace.build.boot(memory_mib=scenario.memory_mib, kernel_class=kernel_class)
     kernel.costs.clear()
+    trace.costs, trace.dmesg = kernel.costs, kernel.dmesg
     notes = kernel.observer = Journal(kernel) if journal else None
-    trace = Trace(build, scenario.name, [], [], kernel.costs, kernel.dmesg, Verdict(build, scenario.name, True))
-    ops, found, seen = scenario.run(kernel), None, set[Any]()
-    while True:
-        try:
-            op = next(ops, None)
-        except KernelBug as bug:
-            op, found = None, found or ("no-bug", str(bug))
-        except MemoryError as error:
-            kernel.dmesg.append(f"out of memory: {error}")
-            op = None
-        if op == ROUND:
-            if stop and known(kernel, seen):
+    ops, found, seen, verdict = _operations(scenario, kernel), None, set[Any](), trace.verdict
+    try:
+        while True:
+            clock.began = time.perf_counter()
+            try:
+                op = next(ops, None)
+            except KernelBug as bug:
+                op, found = None, found or (bug.invariant, str(bug))
+            except MemoryError as error:
+                kernel.dmesg.append(f"out of memory: {error}")
+                op, verdict.bound = None, "out of memory"
+            if op == ROUND:
+                if stop and known(kernel, seen):
+                    break
+                continue
+            if not isinstance(op, str | None):
+                raise BuildError(f"{scenario.name} yields the name of each operation after it, not {op!r}")
+            if notes:
+                notes.flush()
+                found = found or notes.broken
+            if op is not None:
+                trace.rows.append(Row(len(trace.rows), op, *counters(kernel)))
+            if not verdict.broken and (found := found or broken(kernel, "always")):
+                verdict.broken, verdict.what = found
+                verdict.op = op or (f"after {trace.rows[-1].op}" if trace.rows else "start")
+                verdict.witness = notes.steps[: notes.until] if notes else []
+            if op is None or (stop and found):
                 break
-            continue
-        if notes:
-            notes.flush()
-            found = found or notes.broken
-        if op is not None:
-            trace.rows.append(Row(len(trace.rows), op, *counters(kernel)))
-        if not trace.verdict.broken and (found := found or broken(kernel, "always")):
-            trace.verdict.holds, (trace.verdict.broken, trace.verdict.what) = False, found
-            trace.verdict.op = op or f"after {trace.rows[-1].op}"
-            trace.verdict.witness = notes.steps[: notes.until] if notes else []
-        if op is None or (stop and found):
-            break
+            if time.perf_counter() > deadline:
+                verdict.bound = "time"
+                break
+    except KeyboardInterrupt:
+        verdict.bound = "interrupted"
+    except DoesNotReturn as error:
+        verdict.bound = str(error)
     if notes:
         trace.steps, kernel.observer = notes.steps, None
     trace.costs = Counter(kernel.costs)
-    if not found and (found := broken(kernel, "end")):
-        trace.verdict.holds, (trace.verdict.broken, trace.verdict.what) = False, found
-        trace.verdict.op, trace.verdict.witness = "end", trace.steps
-    trace.verdict.seconds = time.perf_counter() - started
-    return trace
+    if not verdict.bound and not found and (found := broken(kernel, "end")):
+        verdict.broken, verdict.what = found
+        verdict.op, verdict.witness = "end", trace.steps
+    if verdict.status == "undecided":
+        verdict.what = f"stopped after {trace.rows[-1].op if trace.rows else 'the start'}, {len(trace.rows)} operations"
+    verdict.bound *= not verdict.broken
+
+
+def _operations(scenario: Scenario, kernel: Any) -> Iterator[Any]:
+    """The operations of a scenario.
+
+    Raises BuildError if it is no generator.
+    """
+    found = scenario.run(kernel)
+    if not isinstance(found, Iterator):
+        raise BuildError(f"{scenario.name} must be a generator: yield the name of each operation after it")
+    return found
 
 
 def known(kernel: Any, seen: set[Any]) -> bool:

@@ -1,18 +1,35 @@
 """Watching memory: a booted kernel whose every access to shared state goes through one Memory.
 
-Nothing of the model changes: its objects get a class with properties in place of their fields. A state is then a string
-of bytes, one per word, and a piece of kernel code is known by what it read, what it wrote and what it did next.
+Nothing of the model changes: its objects get a class that looks into the Memory in place of their fields. A state is
+then a string of codes, one per word, and a piece of kernel code is known by what it read, what it wrote and what it
+did next. A list, dictionary or set is one word, whose value is the whole of it. What comes into being during an
+exploration was there from its start, with the value that it has then.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from array import array
+from collections import Counter
+from collections.abc import Callable, Iterator, MutableMapping, MutableSequence, MutableSet
+from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType
 from typing import Any
 
+from .build import Build, BuildError
 from .kernel.machine import Var
 
 ABSENT = "absent"
-CONSTANT = {"gather", "id", "kind", "name", "pfn", "pgd", "pmd", "stack"}
+CONSTANT = {"gather", "id", "kind", "name", "pfn"}
+"""Fields that are set once, when an object is made."""
+PLAIN = (str, int, float, tuple, frozenset, type, FunctionType, MethodType, BuiltinFunctionType, ModuleType, Build,
+         type(None), BaseException)  # fmt: skip
+
+
+class Restart(BaseException):
+    """There are more words, or more values of a word, than a state has room for: begin again with more room."""
+
+
+class Again(BaseException):
+    """A word came into being: run this piece of code once more, and read it."""
 
 
 class Memory:
@@ -23,111 +40,315 @@ class Memory:
         self.names: list[str] = []
         self.values: list[list[Any]] = []
         self.codes: list[dict[Any, int]] = []
-        self.initial = bytearray()
-        self.state = self.initial
+        self.classes: dict[type, type] = {}
+        self.things: dict[int, Any] = {}
+        self.state: Any = bytearray()
+        self.wide = self.grown = False
+        self.room = 0
         self.on_read: Callable[[int], Any] = self.value
         self.on_write: Callable[[int, Any], None] = self.put
 
-    def add(self, key: Any, name: str, value: Any) -> None:
+    @property
+    def initial(self) -> bytes:
+        """The state after set-up: of every word the value that it had first, and room for those to come."""
+        return bytes(self.room * (2 if self.wide else 1))
+
+    def grow(self) -> None:
+        """Make room for words to come."""
+        self.room = len(self.names) + (self.room and max(64, len(self.names)))
+
+    def add(self, key: Any, name: str, value: Any) -> int:
         """A new word."""
-        self.slots[key] = len(self.names)
+        slot = self.slots[key] = len(self.names)
+        value = freeze(value)
         self.names.append(name)
         self.values.append([value])
         self.codes.append({value: 0})
-        self.initial.append(0)
+        self.grown = True
+        if slot >= len(self.state):
+            self.state.append(0)
+        return slot
+
+    def view(self, state: bytes) -> Any:
+        """A state by slots."""
+        return memoryview(state).cast("H") if self.wide else state
+
+    def load(self, state: bytes) -> None:
+        """Make a copy of a state the one under execution."""
+        self.state = array("H", state) if self.wide else bytearray(state)
 
     def value(self, slot: int) -> Any:
         """What a word holds in the present state."""
         return self.values[slot][self.state[slot]]
 
     def code(self, slot: int, value: Any) -> int:
-        """The byte that stands for a value of a word."""
+        """The number that stands for a value of a word.
+
+        Raises Restart for the first word that takes more than 256, BuildError for what cannot be told from others.
+        """
         codes = self.codes[slot]
         if value not in codes:
+            if mutable(value) and id(value) not in self.things:
+                raise BuildError(
+                    f"{self.names[slot]} is set to a {type(value).__name__} that was made during an exploration: make "
+                    "it in boot_huge_memory, or in the set-up of the scenario"
+                )
             codes[value] = len(codes)
             self.values[slot].append(value)
+            if len(codes) > 256 and not self.wide:
+                self.wide = True
+                raise Restart
         return codes[value]
 
     def put(self, slot: int, value: Any) -> None:
         """Store into the present state."""
-        self.state[slot] = self.code(slot, value)
+        self.state[slot] = self.code(slot, freeze(value))
+
+    # -- things in memory
+
+    def watch(self, name: str, thing: Any) -> None:
+        """Move the mutable fields of an object, and of what they hold, into this Memory."""
+        if id(thing) in self.things or not mutable(thing):
+            return
+        cls, self.things[id(thing)] = type(thing), thing
+        slotted = [field for layer in cls.__mro__ for field in vars(layer).get("__slots__", ()) if field[:2] != "__"]
+        for field in [*slotted, *vars(thing)] if hasattr(thing, "__dict__") else slotted:
+            value = getattr(thing, field, ABSENT)
+            self.watch_in(value, f"{name}.{field}")
+            if (field in slotted or container(value)) and field not in CONSTANT and not isinstance(value, Var):
+                self.word(thing, field, name if field == "value" else f"{name}.{field}", value)
+        try:
+            thing.__class__ = self.watched(cls)
+        except TypeError:
+            raise BuildError(f"{name}, a {cls.__name__}, cannot be explored: use mm.Var, lists and dicts") from None
+
+    def watch_in(self, value: Any, name: str) -> None:
+        """Watch a value, and what is in it if it is a container."""
+        if isinstance(value, dict):
+            for key, item in value.items():
+                self.watch_in(key, name)
+                self.watch_in(item, f"{name}[{key}]")
+        elif isinstance(value, list | tuple | set | frozenset):
+            for number, item in enumerate(value):
+                self.watch_in(item, f"{name}[{number}]")
+        elif mutable(value):
+            self.watch(getattr(value, "name", "") or name, value)
+
+    def word(self, thing: Any, field: str, name: str, value: Any) -> None:
+        """Make a field a word from now on."""
+        self.add((id(thing), field), name, value)
+        cls = self.watched(type(thing))
+        if not isinstance(vars(cls).get(field), Word):
+            setattr(cls, field, Word(self, field, getattr(cls, field, ABSENT)))
+
+    def watched(self, cls: type) -> type:
+        """The class whose objects know of this Memory."""
+        if cls not in self.classes:
+            body = {"__slots__": (), "__eq__": object.__eq__, "__hash__": object.__hash__}
+            body["__setattr__"] = lambda thing, field, value: self.assign(thing, field, value)
+            self.classes[cls] = new = type(cls.__name__, (cls,), body)
+            self.classes[new] = new
+        return self.classes[cls]
+
+    def assign(self, thing: Any, field: str, value: Any) -> None:
+        """Set a field of a watched object; the first time, it becomes a word that held what it holds now."""
+        if (id(thing), field) not in self.slots:
+            was = getattr(thing, field, ABSENT)
+            self.watch_in(was, field)
+            self.word(thing, field, f"{getattr(thing, 'name', type(thing).__name__)}.{field}", was)
+        self.on_write(self.slots[id(thing), field], value)
 
 
-class WatchedDict:
-    """A dictionary (or list) whose items are words of a Memory."""
+class Word:
+    """A field of a watched class: a word of the Memory or, for objects in which nobody changes it, the field itself."""
 
-    def __init__(self, memory: Memory, key: Any, name: str, items: dict[Any, Any]) -> None:
-        self.memory, self.key, self.name, self.items = memory, key, name, tuple(items)
-        for item, value in items.items():
-            memory.add((key, "item", item), f"{name}[{item}]", value)
+    def __init__(self, memory: Memory, field: str, raw: Any) -> None:
+        self.memory, self.field, self.raw = memory, field, raw
 
-    def _slot(self, item: Any) -> int:
-        key = (self.key, "item", item)
-        if key not in self.memory.slots:
-            raise RuntimeError(f"{self.name}[{item}] came into being during an exploration")
-        return self.memory.slots[key]
+    def __get__(self, thing: Any, cls: type) -> Any:
+        if thing is None:
+            return self.raw
+        memory = self.memory
+        slot = memory.slots.get((id(thing), self.field))
+        if slot is None:
+            return self.constant(thing)
+        value = memory.on_read(slot)
+        if type(value) in SHARED:
+            return SHARED[type(value)](lambda: memory.on_read(slot), lambda new: memory.on_write(slot, new))
+        return self.there(thing, value)
 
-    def __getitem__(self, item: Any) -> Any:
-        return self.memory.on_read(self._slot(item))
+    def constant(self, thing: Any) -> Any:
+        """What the object had before it was watched."""
+        if self.field in getattr(thing, "__dict__", ()):
+            return thing.__dict__[self.field]
+        return self.there(thing, self.raw.__get__(thing) if hasattr(self.raw, "__get__") else self.raw)
 
-    def __setitem__(self, item: Any, value: Any) -> None:
-        self.memory.on_write(self._slot(item), value)
-
-    def __iter__(self) -> Iterator[Any]:
-        return (item for item in self.items if self[item] is not ABSENT)
-
-    def get(self, item: Any, default: Any = None) -> Any:
-        """As of a dictionary; an item taken out is absent."""
-        value = self[item]
-        return default if value is ABSENT else value
-
-    def setdefault(self, item: Any, value: Any) -> None:
-        """As of a dictionary."""
-        if self[item] is ABSENT:
-            self[item] = value
-
-    def __contains__(self, item: Any) -> bool:
-        return (self.key, "item", item) in self.memory.slots and self[item] is not ABSENT
-
-    def pop(self, item: Any) -> Any:
-        """Take an item out."""
-        value = self[item]
-        self[item] = ABSENT
+    def there(self, thing: Any, value: Any) -> Any:
+        """The value, unless the object does not have the field."""
+        if value is ABSENT:
+            raise AttributeError(f"{type(thing).__name__!r} object has no attribute {self.field!r}")
         return value
 
-
-def _property(memory: Memory, name: str, raw: Any) -> property:
-    """A field of a watched class: a word of the Memory, or (constant fields) the field itself."""
-
-    def read(self: Any) -> Any:
-        slot = memory.slots.get((id(self), name))
-        return raw.__get__(self) if slot is None else memory.on_read(slot)
-
-    def write(self: Any, value: Any) -> None:
-        memory.on_write(memory.slots[id(self), name], value)
-
-    return property(read, write)
+    def __set__(self, thing: Any, value: Any) -> None:
+        self.memory.assign(thing, self.field, value)
 
 
-def watch(memory: Memory, name: str, obj: Any) -> None:
-    """Move the mutable fields of a __slots__ object into the Memory and give it a class that looks there."""
-    cls = type(obj)
-    for field in cls.__slots__:
-        value, key = getattr(obj, field), (id(obj), field)
-        if field in CONSTANT or isinstance(value, Var):
-            continue
-        if isinstance(value, dict):
-            setattr(obj, field, WatchedDict(memory, key, f"{name}.{field}", value))
-        else:
-            memory.add(key, name if field == "value" else f"{name}.{field}", value)
-    obj.__class__ = watched_class(memory, cls)
+def container(value: Any) -> bool:
+    """Is it a list, a dictionary, a set?"""
+    return isinstance(value, list | dict | set | Shared)
 
 
-def watched_class(memory: Memory, cls: type) -> type:
-    """The class with properties, one per Memory and class."""
-    key = ("class", cls)
-    if key not in memory.slots:
-        names: Any = vars(cls)["__slots__"]
-        fields = {field: _property(memory, field, getattr(cls, field)) for field in names}
-        memory.slots[key] = type(cls.__name__, (cls,), {"__slots__": (), **fields})  # type: ignore[assignment]
-    return memory.slots[key]  # type: ignore[return-value]
+def mutable(value: Any) -> bool:
+    """Is it an object with fields that somebody could change?"""
+    return not isinstance(value, PLAIN) and not container(value) and type(value) not in SHARED
+
+
+# -- containers: as the value of a word, and as kernel code sees them
+
+
+class FrozenList(tuple[Any, ...]):
+    """The value of a list."""
+
+
+class FrozenSet(frozenset[Any]):
+    """The value of a set."""
+
+
+class FrozenDict(dict[Any, Any]):
+    """The value of a dictionary, in order; `missing` makes what it does not have, as in a Counter."""
+
+    missing: Callable[[], Any] | None = None
+    known: int | None = None
+
+    def __hash__(self) -> int:  # type: ignore[override]
+        if self.known is None:
+            self.known = hash(tuple(self.items()))
+        return self.known
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, FrozenDict) and list(self.items()) == list(other.items())
+
+
+def freeze(value: Any) -> Any:
+    """A value that can be told from others, and that nobody changes."""
+    if isinstance(value, Shared):
+        return value._get()
+    if isinstance(value, dict) and not isinstance(value, FrozenDict):
+        new = FrozenDict((key, freeze(item)) for key, item in value.items())
+        new.missing = int if isinstance(value, Counter) else getattr(value, "default_factory", None)
+        return new
+    if isinstance(value, list):
+        return FrozenList(map(freeze, value))
+    return FrozenSet(value) if isinstance(value, set) else value
+
+
+class Shared:
+    """A container in memory: every use reads or writes its word."""
+
+    def __init__(self, get: Callable[[], Any], put: Callable[[Any], None]) -> None:
+        self._get, self._put = get, put
+
+    def __len__(self) -> int:
+        return len(self._get())
+
+    def __iter__(self) -> Iterator[Any]:
+        items = self._get()
+        return (self[i] if type(item) in SHARED else item for i, item in enumerate(items))
+
+    def __contains__(self, item: object) -> bool:
+        return item in self._get()
+
+    def __repr__(self) -> str:
+        return repr(self._get())
+
+    def __getitem__(self, key: Any) -> Any:
+        value = self._get()[key]
+        if type(value) in SHARED and not isinstance(key, slice):
+            return SHARED[type(value)](lambda: self._get()[key], lambda new: self.__setitem__(key, new))
+        return value
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        raise NotImplementedError
+
+
+class SharedDict(Shared, MutableMapping[Any, Any]):
+    """A dictionary."""
+
+    def __getitem__(self, key: Any) -> Any:
+        if (missing := self._get().missing) is not None and key not in self._get():
+            self[key] = missing()
+        return super().__getitem__(key)
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self._get())
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        self.change(lambda new: new.__setitem__(key, freeze(value)))
+
+    def __delitem__(self, key: Any) -> None:
+        self.change(lambda new: new.__delitem__(key))
+
+    def change(self, how: Callable[[Any], None]) -> None:
+        """Put a changed copy in its place."""
+        new = FrozenDict(old := self._get())
+        new.missing = old.missing
+        how(new)
+        self._put(new)
+
+    def pop(self, key: Any, *default: Any) -> Any:
+        """As of a dictionary; what comes out is no part of memory any more."""
+        if key not in self._get() and default:
+            return default[0]
+        value = self._get()[key]
+        del self[key]
+        return OUT[type(value)](value) if type(value) in OUT else value
+
+    def copy(self) -> dict[Any, Any]:
+        """A dictionary of one's own."""
+        return dict(self._get())
+
+
+class SharedList(Shared, MutableSequence[Any]):
+    """A list."""
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        self.change(lambda new: new.__setitem__(key, freeze(value)))
+
+    def __delitem__(self, key: Any) -> None:
+        self.change(lambda new: new.__delitem__(key))
+
+    def insert(self, index: int, value: Any) -> None:
+        """As of a list."""
+        self.change(lambda new: new.insert(index, freeze(value)))
+
+    def pop(self, index: int = -1) -> Any:
+        """As of a list; what comes out is no part of memory any more."""
+        value = self._get()[index]
+        del self[index]
+        return OUT[type(value)](value) if type(value) in OUT else value
+
+    def change(self, how: Callable[[list[Any]], None]) -> None:
+        """Put a changed copy in its place."""
+        how(new := list(self._get()))
+        self._put(FrozenList(new))
+
+    def __eq__(self, other: object) -> bool:
+        return list(self) == other
+
+    __hash__ = None  # type: ignore[assignment]
+
+
+class SharedSet(Shared, MutableSet[Any]):
+    """A set."""
+
+    def add(self, value: Any) -> None:
+        """As of a set."""
+        self._put(FrozenSet(self._get() | {value}))
+
+    def discard(self, value: Any) -> None:
+        """As of a set."""
+        self._put(FrozenSet(self._get() - {value}))
+
+
+SHARED: dict[type, Any] = {FrozenDict: SharedDict, FrozenList: SharedList, FrozenSet: SharedSet}
+OUT: dict[type, Any] = {FrozenDict: dict, FrozenList: list, FrozenSet: set}

@@ -122,13 +122,13 @@ class S390(Immediate):
             bit = page.mapcount.value & 1
             self.atomic_xor(1 << bit, page)
             self.relist(mm, page)
-            return PageTable(page, bit)
+            return self.struct(PageTable, page, bit)
         table = self.alloc_table_page("page table")
         if table is None:
             return None
         self.atomic_set(table.mapcount, 1)
         mm.pgtable_list = (table, *mm.pgtable_list)
-        return PageTable(table, 0)
+        return self.struct(PageTable, table, 0)
 
     def atomic_xor(self, bits: int, page: Page) -> None:
         """atomic_xor_bits on the page's mapcount."""

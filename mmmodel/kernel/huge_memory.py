@@ -272,8 +272,7 @@ class HugeMemory(PageTables):
         self.pmdp_huge_clear_flush(mm, index)
         table = mm.deposit.pop(index)
         self.atomic_add(self.hpage_nr - 1, head.count)
-        for off in range(self.hpage_nr):
-            subpage = self.page(head.pfn + off)
+        for off, subpage in enumerate([self.page(head.pfn + off) for off in range(self.hpage_nr)]):
             subpage.content, subpage.owner = head.content, head.owner
             self.atomic_inc(subpage.mapcount)
             table.ptes[off] = Pte(subpage, pmd.expects)

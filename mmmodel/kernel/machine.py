@@ -10,11 +10,26 @@ from __future__ import annotations
 import sys
 from collections import Counter
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeVar
+
+T = TypeVar("T")
 
 
 class KernelBug(Exception):
     """A BUG_ON or VM_BUG_ON fired: the CPU that ran into it is gone."""
+
+    invariant = "no-bug"
+
+
+class Deadlock(KernelBug, RuntimeError):
+    """A CPU waits for what nobody will ever do."""
+
+    invariant = "no-deadlock"
+
+
+def c_int(value: int) -> int:
+    """What a 32-bit int keeps of a sum."""
+    return (value + 0x80000000) % 0x100000000 - 0x80000000
 
 
 class Var:
@@ -42,7 +57,7 @@ class TlbEntry(NamedTuple):
 class Cpu:
     """One CPU: its TLB, the mm it runs, its mmu_gather and its lru_add pagevec."""
 
-    __slots__ = ("active_mm", "gather", "id", "lru_add_pvec", "tlb")
+    __slots__ = ("__dict__", "active_mm", "gather", "id", "lru_add_pvec", "tlb")
 
     def __init__(self, id: int) -> None:
         self.id = id
@@ -72,6 +87,10 @@ class Machine:
 
         def __getattr__(self, name: str) -> Any: ...
 
+    def struct(self, kind: type[T], *args: Any) -> T:
+        """A new structure in memory."""
+        return kind(*args)
+
     def step(self, var: Var) -> None:
         """Another CPU may run here, before `var` is accessed."""
         if self.observer is not None:
@@ -97,25 +116,25 @@ class Machine:
         """Add `i`."""
         self.step(var)
         self.costs[var.kind] += 1
-        var.value += i
+        var.value = c_int(var.value + i)
 
     def atomic_add_return(self, i: int, var: Var) -> int:
         """Add `i`; return the sum."""
         self.step(var)
-        var.value += i
+        var.value = c_int(var.value + i)
         return int(var.value)
 
     def atomic_inc(self, var: Var) -> None:
         """Add one."""
         self.step(var)
         self.costs[var.kind] += 1
-        var.value += 1
+        var.value = c_int(var.value + 1)
 
     def atomic_dec_and_test(self, var: Var) -> bool:
         """Subtract one; true when that gave zero."""
         self.step(var)
         self.costs[var.kind] += 1
-        var.value -= 1
+        var.value = c_int(var.value - 1)
         return bool(var.value == 0)
 
     def atomic_inc_not_zero(self, var: Var) -> bool:
@@ -124,7 +143,7 @@ class Machine:
         self.costs[var.kind] += 1
         if var.value == 0:
             return False
-        var.value += 1
+        var.value = c_int(var.value + 1)
         return True
 
     def cmpxchg(self, var: Var, old: Any, new: Any) -> Any:
@@ -152,7 +171,7 @@ class Machine:
         self.step(lock)
         self.costs[f"{lock.kind} {sys._getframe(1).f_code.co_name}"] += 1
         if lock.value is not None:
-            raise RuntimeError(f"{lock.name} is already held by CPU {lock.value}")
+            raise Deadlock(f"{lock.name} is already held by CPU {lock.value}, and CPU {self.cpu.id} waits for it")
         lock.value = self.cpu.id
 
     def spin_unlock(self, lock: Var) -> None:
@@ -172,7 +191,7 @@ class Machine:
         """Spin until the word is below a limit; the exploration runs this step only then."""
         self.step(var)
         if var.value >= limit:
-            raise RuntimeError(f"{var.name} never falls below {limit}")
+            raise Deadlock(f"{var.name} never falls below {limit}, and CPU {self.cpu.id} waits for it")
 
     def retry(self) -> Literal[True]:
         """The head of a retry loop: nothing computed in an earlier round is used after it. Always true."""
@@ -225,6 +244,11 @@ class Machine:
         """
         if condition and self.debug_vm:
             self.BUG_ON(condition, f"VM_BUG_ON_PAGE({what})")
+
+    def complain(self, what: str) -> None:
+        """What the kernel prints when it finds something broken, and goes on."""
+        self.dmesg.append(what)
+        self.violate("no-complaint", what)
 
     def violate(self, invariant: str, what: str) -> None:
         """Record that `invariant` was broken by the access made just now."""

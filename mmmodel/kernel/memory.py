@@ -23,7 +23,7 @@ class Memory(HugeMemory):
     def pte_alloc_one(self, mm: Mm) -> PageTable | None:
         """A page for a page table; None when memory is exhausted."""
         page = self.alloc_table_page("page table")
-        return None if page is None else PageTable(page)
+        return None if page is None else self.struct(PageTable, page)
 
     def alloc_table_page(self, owner: str, order: int = 0) -> Page | None:
         """A kernel page with something in it."""
@@ -64,16 +64,25 @@ class Memory(HugeMemory):
                 return
         elif pmd is not None and pmd.page is not None:
             return
+        if mm.pmd[index].value is None:
+            self._pte_alloc(mm, index)
         pmd = mm.pmd[index].value
-        if pmd is None:
-            table = self.pte_alloc_one(mm)
-            if table is None:
-                return
-            mm.nr_ptes += 1
-            pmd = Pmd(None, table=table)
-            self.atomic_set(mm.pmd[index], pmd)
-        if pmd.table is not None:
+        if pmd is not None and pmd.table is not None:
             self.handle_pte_fault(mm, pmd.table, addr % self.hpage_nr, write)
+
+    def _pte_alloc(self, mm: Mm, index: int) -> None:
+        """__pte_alloc: a page table for the slot, unless somebody else filled it meanwhile."""
+        table = self.pte_alloc_one(mm)
+        if table is None:
+            return
+        self.spin_lock(mm.ptl)
+        empty = mm.pmd[index].value is None
+        if empty:
+            mm.nr_ptes += 1
+            self.atomic_set(mm.pmd[index], Pmd(None, table=table))
+        self.spin_unlock(mm.ptl)
+        if not empty:
+            self.pte_free(mm, table)
 
     def transparent_hugepage_enabled(self, mm: Mm, index: int) -> bool:
         """May a huge page serve this slot? Not if the VMA is VM_NOHUGEPAGE."""
@@ -111,7 +120,7 @@ class Memory(HugeMemory):
         mm.vmas = tuple(vmas)
         for index, _, _ in new:
             if index not in mm.pmd:
-                mm.pmd[index] = Var(f"{mm.name}.pmd[{index}]")
+                mm.pmd[index] = self.struct(Var, f"{mm.name}.pmd[{index}]")
 
     def zap_pte_range(self, tlb: MmuGather, mm: Mm, table: PageTable, start: int, end: int) -> None:
         """Drop the 4K mappings of a range; the small zero page is no normal page and is skipped."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from typing import Any, NamedTuple
 
 from .machine import Var
@@ -18,7 +17,7 @@ class Page:
     They are the model's own knowledge, which no kernel function may ask for.
     """
 
-    __slots__ = ("content", "count", "flags", "head", "mapcount", "order", "owner", "pfn")
+    __slots__ = ("__dict__", "content", "count", "flags", "mapcount", "order", "owner", "pfn")
 
     def __init__(self, pfn: int) -> None:
         self.pfn = pfn
@@ -26,7 +25,6 @@ class Page:
         self.mapcount = Var(f"page[{pfn:#x}].mapcount", -1, "mapcount_atomics")
         self.flags: frozenset[str] = frozenset()
         self.order = 0
-        self.head: Page | None = None
         self.owner: str | None = None
         self.content: Any = 0
 
@@ -53,11 +51,14 @@ class Pte(NamedTuple):
 class PageTable:
     """A page table: its page (and the half of it, on s390) and its entries by offset."""
 
-    __slots__ = ("bit", "page", "ptes")
+    __slots__ = ("__dict__", "bit", "page", "ptes")
 
     def __init__(self, page: Page, bit: int | None = None) -> None:
         self.page, self.bit = page, bit
         self.ptes: dict[int, Pte] = {}
+
+    def __repr__(self) -> str:
+        return f"page table in {self.page}"
 
 
 class Mm:
@@ -66,7 +67,7 @@ class Mm:
     `mm_users`: threads; `nohugepage`: slots of VMAs with VM_NOHUGEPAGE.
     """
 
-    __slots__ = ("attach_count", "deposit", "flush_mm", "huge_zero", "mm_users", "name", "nohugepage", "nr_ptes", "pgd",
+    __slots__ = ("__dict__", "attach_count", "deposit", "flush_mm", "huge_zero", "mm_users", "name", "nohugepage", "nr_ptes", "pgd",
                  "pgtable_list", "pmd", "pmd_tables", "ptl", "rss", "stack", "tlb_word", "vmas")  # fmt: skip
 
     def __init__(self, name: str) -> None:
@@ -79,7 +80,7 @@ class Mm:
         self.deposit: dict[int, PageTable] = {}
         self.pgtable_list: tuple[Page, ...] = ()
         self.nr_ptes = 0
-        self.rss: Counter[str] = Counter()
+        self.rss = {"MM_FILEPAGES": 0, "MM_ANONPAGES": 0}
         self.ptl = Var(f"{name}.page_table_lock", None, "page_table_lock")
         self.huge_zero = Var(f"{name}.MMF_HUGE_ZERO_PAGE", False, "mm_flag_atomics")
         self.tlb_word = Var(f"{name}.tlb")
@@ -110,7 +111,7 @@ class MmuGather:
     `pages` hold the pointers of every batch but the first.
     """
 
-    __slots__ = ("batches", "fullmm", "mm", "pages", "range")
+    __slots__ = ("__dict__", "batches", "fullmm", "mm", "pages", "range")
 
     def __init__(self) -> None:
         self.mm: Mm | None = None

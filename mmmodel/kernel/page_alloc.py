@@ -42,7 +42,7 @@ class PageAlloc(Machine):
         """The struct page of a page frame number (pfn_to_page)."""
         block = self.mem_map[pfn >> self.hpage_order]
         if pfn not in block:
-            block[pfn] = Page(pfn)
+            block[pfn] = self.struct(Page, pfn)
         return block[pfn]
 
     def touched(self, pfn: int, order: int) -> list[Page]:
@@ -102,9 +102,12 @@ class PageAlloc(Machine):
 
     def prep_new_page(self, page: Page, order: int, owner: str, compound: bool) -> Page:
         """set_page_refcounted, clear it, prep_compound_page."""
+        for p in self.touched(page.pfn, order):
+            if p.owner is not None:
+                self.violate("one-owner", f"{page} is given to {owner}, but {p} belongs to {p.owner}")
         page.count.value = 1
         page.order, page.owner, page.content = order, owner, 0
-        page.flags, page.head = frozenset({"head"} if compound else ()), None
+        page.flags = frozenset({"head"} if compound else ())
         return page
 
     def compound_head(self, page: Page) -> Page:
@@ -136,12 +139,37 @@ class PageAlloc(Machine):
     def _free_pages_ok(self, page: Page, order: int) -> None:
         """__free_pages_ok: check, then the buddy lists."""
         self.step(self.zone_lock)
+        self.check_owner(page)
         if self.free_pages_prepare(page):
             self.free_one_page(page, order)
 
+    def check_owner(self, page: Page) -> None:
+        """Not in the kernel, which does not know: is this a page of somebody's, and all he was given?"""
+        head = self.allocation(page)
+        if head is None:
+            self.violate("one-owner", f"{page} is freed, but it is free already")
+        elif head is not page:
+            self.violate("one-owner", f"{page} is freed under its owner: it is part of {head}, {head.owner}")
+
+    def allocation(self, page: Page) -> Page | None:
+        """The first page of what was given out together with this page; None if it is free."""
+        block = self.mem_map[page.pfn >> self.hpage_order]
+        heads = [(order, block.get(page.pfn >> order << order)) for order in range(self.hpage_order + 1)]
+        return next((head for order, head in heads if head and head.owner is not None and head.order >= order), None)
+
+    def page_buddy(self, page: Page) -> bool:
+        """PageBuddy: does it head a block on the free lists?"""
+        return any(page.pfn in pfns for kind in self.free_area for pfns in kind)
+
     def free_pages_prepare(self, page: Page) -> bool:
-        """The checks at free: a block that fails is reported and never given out again (set aside)."""
-        if page.mapcount.value != -1:
+        """The checks at free: a block that fails is reported and never given out again (set aside).
+
+        A block that is free already is found out by the mark of its head, which lies in the map count; it stays free.
+        That a compound page is still mapped is looked at with DEBUG_VM only (free_tail_pages_check).
+        """
+        if self.page_buddy(page):
+            self.complain(f"BUG: Bad page state: nonzero mapcount ({page}, PageBuddy, count {page.count.value})")
+        elif page.mapcount.value != -1 and ("head" not in page.flags or self.debug_vm):
             self.bad_page(page, "nonzero mapcount")
         elif page.count.value != 0:
             self.bad_page(page, "nonzero _count")
@@ -153,6 +181,8 @@ class PageAlloc(Machine):
 
     def free_one_page(self, page: Page, order: int) -> None:
         """Merge with free buddies inside the pageblock; put the result first in its list (__free_one_page)."""
+        if "head" in page.flags:
+            page.mapcount.value = -1
         page.flags = frozenset()
         pfn, area = page.pfn, self.free_area[self.pageblock[page.pfn >> self.hpage_order]]
         for freed in self.touched(pfn, order):
@@ -164,7 +194,7 @@ class PageAlloc(Machine):
 
     def bad_page(self, page: Page, reason: str) -> None:
         """Report and repair what it can (page_mapcount_reset); the caller drops the page."""
-        self.dmesg.append(f"BUG: Bad page state: {reason} ({page}, count {page.count.value})")
+        self.complain(f"BUG: Bad page state: {reason} ({page}, count {page.count.value})")
         page.mapcount.value = -1
         page.owner = "set aside as bad page"
         page.flags = frozenset()
@@ -198,6 +228,8 @@ class PageAlloc(Machine):
     def put_page_testzero(self, page: Page) -> bool:
         """Drop one reference; true when it was the last. With DEBUG_VM a count of zero is a BUG."""
         self.VM_BUG_ON_PAGE(page.count.value == 0, "page_ref_count(page) == 0")
+        if page.count.value <= 0:
+            self.violate("one-owner", f"a reference of {page} is dropped, but it has none")
         return self.atomic_dec_and_test(page.count)
 
     def get_page(self, page: Page) -> None:

@@ -176,6 +176,11 @@ class PageRefcount(Patch):
         super().boot_huge_memory()
         self.huge_zero_refcount = None  # type: ignore[assignment]
 
+    def references_due(self) -> tuple[None, int | None]:
+        """One counter for all: the references of the version, and the pins."""
+        held, count = super().references_due()
+        return None, None if held is None or count is None else held + count - 1
+
     def get_huge_zero_page(self) -> Page | None:
         """A speculative reference: the page may be freed and reused between reading PTR and counting, so look again."""
         while self.retry():

@@ -23,7 +23,7 @@ class Processes(Memory):
 
     def new_mm(self, name: str) -> Mm:
         """A process with nothing mapped but one 4K page of stack."""
-        mm = Mm(name)
+        mm = self.struct(Mm, name)
         self.mms.append(mm)
         mm.pgd = self.alloc_table_page("page table", self.pmd_table_order)
         mm.stack = self.alloc_pages(0, name, movable=True)
@@ -92,6 +92,15 @@ class Processes(Memory):
         self.mms.remove(mm)
         if mm.pgd is not None:
             self._free_pages(mm.pgd, mm.pgd.order)
+        self.check_mm(mm)
+
+    def check_mm(self, mm: Mm) -> None:
+        """The last look at the counters of an address space (kernel/fork.c)."""
+        for name, number in mm.rss.items():
+            if number:
+                self.complain(f"BUG: Bad rss-counter state mm:{mm} {name}:{number}")
+        if mm.nr_ptes:
+            self.complain(f"BUG: non-zero nr_ptes on freeing mm: {mm.nr_ptes}")
 
     def exit(self, mm: Mm) -> None:
         """A process ends: its memory, then its kernel stack and task structure."""
@@ -176,7 +185,7 @@ class Processes(Memory):
         page: Page | None = None
         if pmd is not None and pmd.page is not None:
             page = self.follow_trans_huge_pmd(mm, addr)
-            self.pins += (page,)
+            self.pins += (page,) * (page is not None)
         self.spin_unlock(mm.ptl)
         return page
 

@@ -6,7 +6,7 @@ A version that only moved files or renamed entry points has a short class: see `
 from __future__ import annotations
 
 from .machine import Var
-from .mm_types import Mm, MmuGather, Page, Pmd
+from .mm_types import HUGE_ZERO_PAGE, Mm, MmuGather, Page, Pmd
 from .process import Processes
 
 
@@ -14,6 +14,24 @@ class V4_5(Processes):
     """Before the commit: zap_huge_pmd puts the huge zero page itself, before the TLBs are flushed."""
 
     reference_per_mm = False
+    never_freed = False
+    """Is the huge zero page meant to stay? Then it is no leak that the shrinker cannot get it back."""
+
+    def references_due(self) -> tuple[int | None, int | None]:
+        """The ledger: what HZR and PC have to be while no CPU is inside the kernel; None for one that there is not.
+
+        One reference for the shrinker, one for each mapping and for each page that waits in a gather. PC: one, and the
+        pins. A patch that counts differently says so here.
+        """
+        page = self.huge_zero_page.value
+        pins = sum(self.compound_head(pin) is page for pin in self.pins)
+        return (0, None) if page is None else (1 + self.references(), 1 + pins)
+
+    def references(self) -> int:
+        """Those besides the shrinker's."""
+        page = self.huge_zero_page.value
+        mapped = [pmd for mm in self.mms for pmd in mm.huge_mappings() if pmd.expects == HUGE_ZERO_PAGE]
+        return len(mapped) + sum(p is page for cpu in self.cpus for batch in cpu.gather.batches for p in batch)
 
 
 class V4_6(V4_5):
@@ -54,6 +72,10 @@ class V4_9(V4_7):
     """6fcb52a56ff6: one reference per mm, dropped in mmput; the two free functions skip the huge zero page."""
 
     reference_per_mm = True
+
+    def references(self) -> int:
+        """Each mm that asked."""
+        return sum(mm.huge_zero.value for mm in self.mms)
 
     def mm_get_huge_zero_page(self, mm: Mm) -> Page | None:
         """The mm's own reference, taken once."""

@@ -1,0 +1,116 @@
+"""Code of a reader's that does not return, or fails: ended, and said in one line of theirs and none of ours."""
+
+from __future__ import annotations
+
+import ctypes
+import linecache
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from sysconfig import get_path
+from time import perf_counter
+from types import FrameType, TracebackType
+from typing import Any
+
+from .build import BuildError
+from .verdict import kernel_name
+
+PATIENCE = 3.0
+"""Seconds that one operation, or one piece of it, may take; the model's own take a few milliseconds."""
+OURS = (str(Path(__file__).parent), "<frozen", *(get_path(name) for name in ("stdlib", "purelib", "platlib")))
+ENGINE = {"run", "piece"}
+"""The functions that call kernel code and scenarios."""
+
+
+class DoesNotReturn(BaseException):
+    """A function does not come to an end: its name, or what the traceback tells."""
+
+    def __str__(self) -> str:
+        """What stopped a run, in words."""
+        function = self.args[0] if self.args else innermost(last(self.__traceback__))
+        return f"{kernel_name(function)} does not return"
+
+
+class PatchError(BuildError):
+    """A Python error in code of the reader's: one line that has theirs."""
+
+
+class Clock:
+    """When the operation under way began; None while there is none."""
+
+    began: float | None = None
+
+
+@contextmanager
+def patience(wanted: bool) -> Iterator[Clock]:
+    """Raise DoesNotReturn here when an operation takes too long. The official patches do not need to be watched."""
+    clock = Clock()
+    if not wanted:
+        yield clock
+        return
+    done, thread = threading.Event(), ctypes.c_ulong(threading.get_ident())
+
+    def look() -> None:
+        while not done.wait(PATIENCE / 10):
+            if clock.began is not None and perf_counter() - clock.began > PATIENCE:
+                ctypes.pythonapi.PyThreadState_SetAsyncExc(thread, ctypes.py_object(DoesNotReturn))
+
+    with suppress(RuntimeError):  # there are Pythons without threads
+        threading.Thread(target=look, daemon=True).start()
+    try:
+        yield clock
+    finally:
+        clock.began = None
+        done.set()
+
+
+def last(trace: TracebackType | None) -> FrameType | None:
+    """The innermost frame of a traceback."""
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    return trace.tb_frame if trace else None
+
+
+def own(frame: FrameType) -> bool:
+    """Is this a frame of the reader's code?"""
+    return not frame.f_code.co_filename.startswith(OURS)
+
+
+def innermost(frame: FrameType | None) -> str:
+    """The function of the reader's that is under way in a frame, or else the function itself."""
+    found = frame
+    while found is not None and not own(found) and found.f_code.co_name not in ENGINE:
+        found = found.f_back
+    shown = found if found is not None and own(found) else frame
+    return shown.f_code.co_name if shown else "a function"
+
+
+@contextmanager
+def blamed(names: str) -> Iterator[None]:
+    """Turn a Python error into one line: where it happened in the reader's code (`names`: their patches).
+
+    Raises PatchError.
+    """
+    try:
+        yield
+    except BuildError:
+        raise
+    except Exception as error:
+        if not names:
+            raise
+        raise PatchError(_line(error, names)) from None
+
+
+def _line(error: Exception, names: str) -> str:
+    frames, trace = list[Any](), error.__traceback__
+    while trace is not None:
+        if own(trace.tb_frame):
+            frames.append((trace.tb_frame.f_code, trace.tb_lineno))
+        trace = trace.tb_next
+    said = f"{type(error).__name__}: {' '.join(str(error).split())}"
+    if not frames:
+        return f"with {names} the kernel fails: {said}"
+    code, number = frames[-1]
+    text = linecache.getline(code.co_filename, number).strip()
+    return f"{code.co_qualname}, line {number}{f' ({text})' if text else ''}: {said}"
