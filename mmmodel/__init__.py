@@ -8,6 +8,7 @@
 Names are loaded when first used: importing the package imports neither pandas nor matplotlib nor Jupyter.
 """
 
+import sys
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -19,14 +20,19 @@ if TYPE_CHECKING:
     from .checking import matrix as matrix
     from .claims import claim as claim
     from .data import scope as scope
+    from .kernel.machine import Var as Var
     from .kernel.patches import Patch as Patch
+    from .programs import program as program
+    from .scenarios import scenario as scenario
     from .tracing import trace as trace
+    from .verdict import Verdict as Verdict
 
 __version__ = "0.1.0"
 
 _HOME = {
-    "Build": "build", "BuildError": "build", "Patch": "kernel.patches", "trace": "tracing", "check": "checking",
-    "matrix": "checking", "scope": "data", "claim": "claims", "explorer": "toggles", "presets": "quick",
+    "Build": "build", "BuildError": "build", "Patch": "kernel.patches", "Var": "kernel.machine", "trace": "tracing",
+    "check": "checking", "matrix": "checking", "scenario": "scenarios", "program": "programs", "Verdict": "verdict",
+    "scope": "data", "claim": "claims", "explorer": "toggles", "presets": "quick",
     "stepper": "widgets", "reveal": "widgets", "banner": "widgets", "data": "", "figures": "",
 }  # fmt: skip
 
@@ -46,3 +52,14 @@ def __getattr__(name: str) -> Any:
 def __dir__() -> list[str]:
     """The interface."""
     return __all__
+
+
+def _in_notebooks() -> None:
+    """A verdict shows itself as a banner: in IPython, when the first one is shown."""
+    shell = sys.modules["IPython"].get_ipython() if "IPython" in sys.modules else None
+    if shell is not None:
+        formatter = shell.display_formatter.formatters["text/html"]
+        formatter.for_type_by_name(f"{__name__}.verdict", "Verdict", lambda v: str(__getattr__("banner")(v)))
+
+
+_in_notebooks()

@@ -34,20 +34,22 @@ class Effect(NamedTuple):
     arch: str
     swap: bool
     scenario: str
-    before: bool
-    after: bool
+    before: bool | None
+    after: bool | None
     counters: bool
     calls: bool
 
     @property
     def what(self) -> str:
-        """In a word: mended, broken, counters, calls or same; the strongest that applies."""
+        """In a word: mended, broken, counters, calls, same or undecided; the strongest that applies."""
+        if None in (self.before, self.after):
+            return "undecided"
         if self.before != self.after:
             return "mended" if self.after else "broken"
         return "counters" if self.counters else "calls" if self.calls else "same"
 
 
-Seen = tuple[bool, list[Row], tuple[Counter[str], Counter[str]]]
+Seen = tuple[bool | None, list[Row], tuple[Counter[str], Counter[str]]]
 FEW: dict[str, dict[str, int]] = {"unmap-until-panic": {"cycles": 24, "ring": 8}, "fork-pressure": {"rounds": 2}}
 """Of scenarios that do the same over and over so much is run."""
 
@@ -96,7 +98,7 @@ def behaviour(
 
 def breaks(effects: Iterable[Effect], stack: Stack, swap: bool = True) -> list[str]:
     """The archs on which some scenario does not hold with a stack of patches."""
-    wrong = {e.arch for e in effects if (e.patches, e.swap) == (stack, swap) and not e.after}
+    wrong = {e.arch for e in effects if (e.patches, e.swap) == (stack, swap) and e.after is False}
     return [arch for arch in ARCHES if arch in wrong]
 
 

@@ -23,6 +23,7 @@ WORDS = {
     "counters": "other counters",
     "calls": "other calls",
     "same": "no difference",
+    "undecided": "not decided",
 }
 """What a patch changes in a run, in words; see blast.Effect."""
 Cell = tuple[object, ...]
@@ -45,7 +46,7 @@ def _archs(archs: Sequence[str], groups: int) -> str:
 
 def verdicts(effects: Iterable[Effect], explored: pd.DataFrame) -> Html:
     """Does everything hold with the patch? Run on one CPU (`effects`), and in every interleaving (`explored`)."""
-    found: dict[tuple[str, bool], tuple[list[tuple[str, bool]], list[tuple[str, bool]]]] = {}
+    found: dict[tuple[str, bool], tuple[list[tuple[str, bool | None]], list[tuple[str, bool | None]]]] = {}
     for e in effects:
         found.setdefault((e.arch, e.swap), ([], []))[0].append((e.scenario, e.after))
     for arch, swap, scenario, holds in explored[["arch", "swap", "scenario", "holds"]].values:
@@ -55,8 +56,10 @@ def verdicts(effects: Iterable[Effect], explored: pd.DataFrame) -> Html:
     return table(head, _grouped(cells))
 
 
-def _verdict(scenarios: Sequence[tuple[str, bool]]) -> Html:
-    wrong = [name for name, holds in scenarios if not holds]
+def _verdict(scenarios: Sequence[tuple[str, bool | None]]) -> Html:
+    wrong, open_ = ([name for name, holds in scenarios if holds is said] for said in (False, None))
+    if not wrong and open_:
+        return join(mark(None, f"{len(open_)} of {len(scenarios)} undecided"), tag("small", f": {', '.join(open_)}"))
     if not wrong:
         return mark(True, f"all {len(scenarios)} hold")
     return join(mark(False, f"{len(wrong)} of {len(scenarios)} break"), tag("small", f": {', '.join(wrong)}"))
@@ -101,7 +104,7 @@ def latent(patches: Sequence[str], version: str = "v4.6", archs: Sequence[str] =
 
 def _one(build: Build, scenario: str) -> Html:
     verdict = check(build, scenario)
-    return mark(verdict.holds, verdict.broken or "holds")
+    return mark(verdict.holds, verdict.broken or verdict.status)
 
 
 def calls_changed(patch: str, version: str = "v4.6") -> Html:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import Executor, as_completed
+from concurrent.futures import BrokenExecutor, Executor, as_completed
+from contextlib import suppress
 from itertools import product
 from math import inf
 from typing import TYPE_CHECKING, Any
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 SCENARIOS = (*SEQUENTIAL, *PROGRAMS)
 """Those of the investigation, which are checked when none is named. A reader's are found by their names."""
 Row = tuple[str, bool | None, str, str, str, int]
+INTERRUPTED: Row = ("undecided", None, "", "", "interrupted before it was finished", 0)
 COLUMNS = ("version", "arch", "swap", "patches", "scenario", "status", "holds", "broken", "op", "what", "states")
 
 
@@ -79,7 +81,8 @@ def matrix(
     """A table of verdicts: one row per build and scenario, columns COLUMNS.
 
     An item of `patches` is one patch or a stack of them. Builds that behave the same are checked once (see `same`).
-    `executor` is any concurrent.futures executor; without one everything runs here.
+    `executor` is any concurrent.futures executor; without one everything runs here. After Ctrl-C what was not finished
+    is undecided. `holds` is None where `status` is undecided.
 
     Raises BuildError for a name that does not exist.
     """
@@ -90,12 +93,15 @@ def matrix(
     names = list(dict.fromkeys(choose("scenario", s, HOMES) for s in scenarios or SCENARIOS))
     wanted = list(dict.fromkeys(builds(archs, versions, swap, stacks)))
     found: dict[tuple[Build, str], Row] = {}
-    with tqdm(total=len(wanted) * len(names), desc="verdicts", unit="", disable=not progress) as bar:
+    with tqdm(total=len(wanted) * len(names), desc="verdicts", unit="", disable=not progress) as bar, suppress(KeyboardInterrupt):
         for group, scenario, rows in _work(wanted, names, executor):
             found |= {(build, scenario): row for build, row in zip(group, rows, strict=True)}
             bar.update(len(group))
+            if INTERRUPTED in rows:
+                break
     table = [
-        (b.version, b.arch, b.swap, "+".join(p.name or p.__name__ for p in b.patch_classes), name, *found[b, name])
+        (b.version, b.arch, b.swap, "+".join(p.name or p.__name__ for p in b.patch_classes), name,
+         *found.get((b, name), INTERRUPTED))
         for b in wanted
         for name in names
     ]
@@ -117,8 +123,12 @@ def _work(
         yield from ((*task, verdicts(*task)) for task in tasks)
         return
     futures = {executor.submit(verdicts, *task): task for task in tasks}
-    for future in as_completed(futures):
-        yield (*futures[future], future.result())
+    try:
+        for future in as_completed(futures):
+            yield (*futures[future], future.result())
+    except (KeyboardInterrupt, BrokenExecutor):
+        for future in futures:
+            future.cancel()
 
 
 def verdicts(group: Sequence[Build], scenario: str) -> list[Row]:
@@ -126,6 +136,12 @@ def verdicts(group: Sequence[Build], scenario: str) -> list[Row]:
 
     def row(build: Build, kernel_class: type) -> Row:
         v = check(build, scenario, kernel_class=kernel_class)
+        if v.bound == "interrupted":
+            raise KeyboardInterrupt
         return v.status, v.holds, v.broken, v.op, f"{v.bound}: {v.what}" if v.bound else v.what, v.states
 
-    return [row for row, _ in shared(group, row)]
+    rows: list[Row] = []
+    with suppress(KeyboardInterrupt):
+        for found, _ in shared(group, row):
+            rows.append(found)
+    return rows + [INTERRUPTED] * (len(group) - len(rows))

@@ -10,7 +10,7 @@ from html import escape
 from .data import rows
 
 MIME = "application/vnd.mmmodel.claim+json"
-VERDICT = {True: "✓ holds", False: "✗ does not hold"}
+VERDICT = {True: "✓ holds", False: "✗ does not hold", None: "? undecided"}
 
 
 class ClaimFailed(AssertionError):

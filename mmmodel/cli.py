@@ -8,7 +8,7 @@ import json
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Executor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import wraps
 from pathlib import Path
 from typing import Any
@@ -113,8 +113,8 @@ def trace(build: Build, scenario: str, format_: str) -> None:
     result = run_trace(build, scenario)
     show(Row._fields, result.rows, format_)
     note(build)
-    verdict = result.verdict
-    click.echo("holds" if verdict else f"breaks {verdict.broken} at {verdict.op}: {verdict.what}", err=True)
+    click.echo(str(result.verdict), err=True)
+    sys.exit(3 if result.verdict.status == "undecided" else 0)
 
 
 def note(build: Build) -> None:
@@ -136,7 +136,9 @@ def note(build: Build) -> None:
 @formatted()
 def verdict(build: Build, scenario: str | None, sequential: bool, cpus: int | None, witness: bool, format_: str,
             **bounds: Any) -> None:  # fmt: skip
-    """Check SCENARIO, or every scenario, on a build. Exit status 1 if an invariant breaks.
+    """Check SCENARIO, or every scenario, on a build.
+
+    Exit status: 0 holds, 1 broken, 3 undecided (a bound, Ctrl-C or a patch that does not return came first).
 
     Example: mmmodel verdict zap-vs-shrinker --cpus 4 --version v4.5 --arch x86 --witness
     """
@@ -144,18 +146,28 @@ def verdict(build: Build, scenario: str | None, sequential: bool, cpus: int | No
 
     from .checking import SCENARIOS, check
     from .scenarios import SEQUENTIAL
+    from .verdict import Verdict, kernel_name
 
     note(build)
-    found = []
-    with tqdm(desc="states", disable=None, leave=False, unit="") as bar:
-        for name in [scenario] if scenario else SEQUENTIAL if sequential else SCENARIOS:
-            found.append(check(build, name, cpus, progress=lambda n: bar.update(n - bar.n), **bounds))
-    show(("scenario", "holds", "broken", "op", "what", "states", "depth", "complete", "bound", "seconds"),
-         [(v.scenario, v.holds, v.broken, v.op, v.what, v.states, v.depth, v.complete, v.bound, round(v.seconds, 3))
-          for v in found], format_)  # fmt: skip
+    names = [scenario] if scenario else list(SEQUENTIAL if sequential else SCENARIOS)
+    found: list[Verdict] = []
+    with tqdm(desc="states", disable=None, leave=False, unit="") as bar, suppress(KeyboardInterrupt):
+        while len(found) < len(names) and not (found and found[-1].bound == "interrupted"):
+            found.append(check(build, names[len(found)], cpus, progress=lambda n: bar.update(n - bar.n), **bounds))
+    found += [Verdict(build, name, bound="interrupted", what="before it began") for name in names[len(found) :]]
+    columns = ("status", "holds", "broken", "op", "what", "states", "depth", "complete", "bound")
+    rows = [(v.scenario, *(getattr(v, column) for column in columns), round(v.seconds, 3)) for v in found]
+    show(("scenario", *columns, "seconds"), rows, format_)
     for v in found if witness else ():
-        show(("cpu", "function", "changed"), [(s.cpu, s.function, s.changed) for s in v.witness], format_)
-    sys.exit(not all(found))
+        steps = [(s.cpu, kernel_name(s.function), s.changed) for s in v.witness]
+        show(("cpu", "function", "changed"), steps, format_)
+    sys.exit(exit_status(v.status for v in found))
+
+
+def exit_status(found: Iterable[str]) -> int:
+    """Of several verdicts: 1 if one is broken, else 3 if one is undecided, else 0."""
+    there = set(found)
+    return 1 if "broken" in there else 3 if "undecided" in there else 0
 
 
 @main.command()
@@ -168,7 +180,7 @@ def verdict(build: Build, scenario: str | None, sequential: bool, cpus: int | No
 @formatted()
 def matrix(archs: tuple[str, ...], versions: tuple[str, ...], patches: tuple[str, ...], swap: bool | None,
            scenarios: tuple[str, ...], scheduler: str | None, format_: str) -> None:  # fmt: skip
-    """Verdicts of many builds, in parallel. Exit status 1 if one does not hold.
+    """Verdicts of many builds, in parallel. Exit status: 0 all hold, 1 one is broken, 3 one is undecided.
 
     Example: mmmodel matrix --arch s390 --arch x86 --version v4.6 --patch quick-hack --patch q3+nr1-shortcut
     """
@@ -178,7 +190,7 @@ def matrix(archs: tuple[str, ...], versions: tuple[str, ...], patches: tuple[str
     with workers(scheduler) as pool:
         frame = table(archs, versions, (True, False) if swap is None else (swap,), stacks, scenarios, pool, True)
     show(list(frame.columns), frame.values.tolist(), format_)
-    sys.exit(not frame["holds"].all())
+    sys.exit(exit_status(frame["status"]))
 
 
 def asked_for(build: Build) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import cache
 from math import inf
 from typing import TYPE_CHECKING, NamedTuple
@@ -65,7 +66,10 @@ def verdicts(*archs: str) -> pd.DataFrame:
 
 def _held(rows: pd.DataFrame, what: str) -> Answer:
     """Does everything hold in these rows? If not: in how many of them, and what broke first in which."""
-    bad = rows[~rows.holds]
+    bad, undecided = rows[rows.status == "broken"], rows[rows.status == "undecided"]
+    if bad.empty and not undecided.empty:
+        told = [f"{r.arch}, SWAP {'on' if r.swap else 'off'}, {r.scenario}: {r.what}" for r in undecided.itertuples()]
+        return Answer(None, f"? {len(undecided)} of {len(rows)} undecided", told)
     if bad.empty:
         states = int(rows.states.sum())
         looked = f", none of {states:,} states" if states else ""
@@ -86,7 +90,8 @@ def on_s390(fix: str, swap: bool) -> Answer:
 def elsewhere(fix: str) -> Answer:
     """Are the counters right on the other archs with huge pages? (The race is another question.)"""
     found = verdicts(*OTHERS).query("fix == @fix")
-    return _held(found.assign(holds=found.holds | (found.broken == "stale-read")), "the other archs with huge pages")
+    counted = found.status.mask(found.broken == "stale-read", "holds")
+    return _held(found.assign(status=counted), "the other archs with huge pages")
 
 
 def race(fix: str) -> Answer:
@@ -95,7 +100,7 @@ def race(fix: str) -> Answer:
     A run that ends because a counter is wrong says nothing about it and is left out.
     """
     concurrent = list(PROGRAMS)
-    found = verdicts().query("fix == @fix and scenario in @concurrent and (holds or broken == 'stale-read')")
+    found = verdicts().query("fix == @fix and scenario in @concurrent and (broken == 'stale-read' or broken == '')")
     return _held(found, f"the {len(concurrent)} concurrent scenarios")
 
 
@@ -112,18 +117,26 @@ def counted(number: int, what: str) -> str:
     return f"{number} {what}{'s' * (number != 1)}"
 
 
+def compiled(fix: str) -> Build:
+    """The build of the price: s390 with swap, without the patches that are not compiled there."""
+    build = Build(VERSION, patches=FIXES[fix])
+    return replace(build, patches=[patch for patch in FIXES[fix] if patch not in build.without_effect])
+
+
 def price(fix: str) -> float | None:
     """Instructions more than nothing for each freed 4K page, s390 with swap; measured, None if it was not."""
-    found = instructions(Build(VERSION, patches=FIXES[fix]), PAGES)
+    found = instructions(compiled(fix), PAGES)
     return found["over_stock"] if found else None
 
 
 def cost(fix: str) -> Answer:
     """What one more page costs on s390 with swap: instructions measured, everything else modelled."""
     more, told = price(fix), []
+    idle = [patch for patch in FIXES[fix] if patch not in compiled(fix).patches]
+    told += [f"with SWAP on, {patch} is not compiled, or changes nothing" for patch in idle]
     for what, per in rates(Build(VERSION, patches=FIXES[fix])).items():
         told.append(f"modelled, per {what}: " + ", ".join(f"{name} {number:g}" for name, number in per.items()))
-    words = "not measured" if more is None else f"{more:+.0f} instructions"
+    words = "not known" if more is None else f"{more:+.0f} instructions"
     return Answer(None, words, [f"{words} per freed 4K page, measured"] * (more is not None) + told)
 
 
@@ -154,11 +167,13 @@ def touched(fix: str) -> Answer:
 
 
 def at_risk(fix: str) -> Answer:
-    """Configurations and users that could be hurt; derived from reading unless it says otherwise."""
-    facts = [row for row in rows("patches") if row["patch"] in FIXES[fix]]
+    """Configurations and users that could be hurt by the stack as a whole; derived from reading unless it says otherwise.
+
+    "not known" where nobody wrote it down.
+    """
+    facts = [row for row in rows("patches") if row["patch"] == "+".join(FIXES[fix])]
     told = [f"{row['at_risk']} ({row['how']}: {row['source']})" for row in facts]
-    none = all(row["at_risk"].startswith("None") for row in facts)
-    return Answer(none, "none found" if none else "some", told)
+    return Answer(None, facts[0]["risk"] if facts else "not known", told)
 
 
 QUESTIONS: dict[str, Callable[[str], Answer]] = {

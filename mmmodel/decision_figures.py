@@ -5,16 +5,15 @@ from __future__ import annotations
 from .build import Build
 from .checking import check
 from .decision import FIXES, MUST, QUESTIONS, VERSION, Answer, answers, lines, price, right
-from .drawing import BAD, BOLD, GOOD, GREEN, MIDDLE, RED, Html, box, join, svg, table, tag, text
+from .drawing import BOLD, COLOURS, GREEN, MIDDLE, RED, SIGNS, SOFT, Html, box, join, svg, table, tag, text
 from .kernel.versions import VERSIONS
-
-SIGNS = {True: "✓", False: "✗", None: "·"}
 
 
 def cell(answer: Answer) -> Html:
-    """An answer: sign and words, which open to the evidence."""
-    colour = {True: GOOD, False: BAD, None: "inherit"}[answer.good]
-    words = tag("b", f"{SIGNS[answer.good]} {answer.words}".removeprefix("· "), style=f"color:{colour}")
+    """An answer: sign and words, which open to the evidence. A matter of degree has no sign."""
+    plain = answer.good is None and not answer.words.startswith("?")
+    sign = f"{SIGNS[answer.good]} " * (answer.good is not None)
+    words = tag("b", f"{sign}{answer.words}", style=f"color:{'inherit' if plain else COLOURS[answer.good]}")
     if not answer.evidence:
         return words
     items = tag("ul", *(tag("li", said) for said in answer.evidence), style="margin:.2em 0;padding-left:1.2em")
@@ -59,7 +58,8 @@ def _heading(x: float, words: str) -> Html:
 
 
 def _sign(x: float, y: float, good: bool | None) -> Html:
-    look = {"fill": GREEN if good else RED, "stroke": GOOD if good else BAD, "stroke_width": 1 if good else 2.5}
+    fill = {True: GREEN, False: RED, None: SOFT}[good]
+    look = {"fill": fill, "stroke": COLOURS[good], "stroke_width": 1 if good else 2.5}
     sign = text(x + 48, y + 20, SIGNS[good], font_size=19, fill=look["stroke"], **MIDDLE, **BOLD)
     return join(box(x + 4, y, 88, 26, **look), sign)
 

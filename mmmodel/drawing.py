@@ -11,7 +11,9 @@ from itertools import groupby
 from math import hypot
 from typing import Any
 
-GOOD, BAD, HZR, PC = "#2e8b57", "#d6453d", "#3b7fc4", "#b8720c"
+GOOD, BAD, OPEN, HZR, PC = "#2e8b57", "#d6453d", "#8a6fc9", "#3b7fc4", "#b8720c"
+SIGNS = {True: "✓", False: "✗", None: "?"}
+COLOURS = {True: GOOD, False: BAD, None: OPEN}
 GREEN, RED, SOFT = "rgba(46,139,87,.2)", "rgba(214,69,61,.2)", "rgba(128,128,128,.17)"
 FONT, MONO = "font-family:system-ui,sans-serif", "ui-monospace,monospace"
 MIDDLE = {"text_anchor": "middle"}
@@ -62,9 +64,9 @@ def code(words: object) -> Html:
     return tag("code", words)
 
 
-def mark(good: bool, words: object = "") -> Html:
-    """A verdict: a symbol, words and a colour."""
-    return tag("b", f"{'✓' if good else '✗'} {words}".strip(), style=f"color:{GOOD if good else BAD}")
+def mark(good: bool | None, words: object = "") -> Html:
+    """A verdict: a symbol, words and a colour. None is undecided."""
+    return tag("b", f"{SIGNS[good]} {words}".strip(), style=f"color:{COLOURS[good]}")
 
 
 def figure_html(fig: Any, alt: str) -> Html:

@@ -115,17 +115,19 @@ def _chart(
 
 def swim_lanes(verdict: Verdict) -> Html:
     """The witness, time going down: who did what, and who could still reach the page. Or that it holds."""
-    if not verdict.holds:
+    if verdict.broken:
         return _lanes(verdict, *story(verdict), len(verdict.witness))
-    seen = "" if verdict.complete else f" looked at (stopped by: {verdict.bound})"
+    if not verdict:
+        words = f" {verdict.bound}: {verdict.what}. So there is no witness yet, and no answer."
+        return tag("p", mark(None, f"{verdict.scenario} is undecided on {label(verdict.build)}:"), words)
     idle = "" if verdict.build.thp else " Without transparent huge pages there is no huge zero page to lose."
-    words = f"none of the {verdict.states} states{seen} breaks an invariant: there is no witness.{idle}"
+    words = f"none of the {verdict.states} states breaks an invariant: there is no witness.{idle}"
     return tag("p", mark(True, f"{verdict.scenario} holds on {label(verdict.build)}:"), f" {words}")
 
 
 def frames(verdict: Verdict) -> tuple[list[Html], list[str]]:
     """For a stepper: the lanes at the start and after each step, and what the steps are."""
-    if verdict.holds:
+    if not verdict.broken:
         return [swim_lanes(verdict)], ["start"]
     steps = [f"CPU {step.cpu}, {called(step.function)}" for step in verdict.witness]
     told = story(verdict)

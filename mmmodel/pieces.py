@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 
 from .build import Build, BuildError
 from .decisions import find, insert
+from .front import Front
 from .invariants import broken, keeps_the_rule
 from .kernel.arches import ARCHES
 from .kernel.machine import KernelBug, Machine, T
@@ -111,7 +112,8 @@ class Explorer:
     ) -> None:
         order = int(ARCHES[build.arch]["huge_page_order"])
         self.kernel: Any = build.boot(cpus, (cpus + 2) << order >> 8, kernel_class)
-        self.operations = program.operations(self.kernel, cpus, **options)
+        self.front = Front(self.kernel)
+        self.operations = program.operations(self.front, cpus, **options)
         self.memory = Memory()
         self.structs: dict[Any, Any] = {}
         self.stopped = ""
@@ -176,7 +178,7 @@ class Explorer:
         self.begin(state, cpu, index)
         try:
             while index < len(operations):
-                operations[index][1](kernel)
+                operations[index][1](self.front)
                 index, outside = index + 1, True
                 self.path, self.at, self.replay, self.heads = [], 0, 0, {}
                 self.maker, self.made = (cpu, index), 0

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import fields
-from functools import lru_cache
 from typing import Any
 
 from .build import Build
@@ -62,39 +61,57 @@ def presets() -> dict[str, Build]:
     return {label: Build(**toggles) for label, toggles in _PRESETS.items()}
 
 
-@lru_cache(maxsize=1024)
-def _checked(build: Build, scenario: str, cpus: int | None) -> Verdict:
-    return check(build, scenario, cpus)
+_REMEMBERED: dict[tuple[Build, str], Verdict] = {}
 
 
 def quick_verdicts(build: Build) -> list[Verdict]:
-    """The verdict of each scenario in QUICK; one that was asked for before is remembered."""
-    return [_checked(build, scenario, cpus) for scenario, cpus in QUICK.items()]
+    """The verdict of each scenario in QUICK; one that was decided before is remembered."""
+    found = []
+    for scenario, cpus in QUICK.items():
+        verdict = _REMEMBERED.get((build, scenario)) or check(build, scenario, cpus)
+        if verdict.complete:
+            _REMEMBERED[build, scenario] = verdict
+        found.append(verdict)
+    return found
 
 
 # -- in words
 
 
-def told(verdicts: Verdicts) -> tuple[bool, str, str, str]:
-    """Do all verdicts (there is at least one) hold, a headline that says so, what stands behind it, and where else."""
-    bad = [v for v in verdicts if not v.holds]
+def told(verdicts: Verdicts) -> tuple[bool | None, str, str, str]:
+    """Do all verdicts (there is at least one) hold, a headline that says so, what stands behind it, and where else.
+
+    None: none is broken, but not all are decided.
+    """
+    bad, undecided = ([v for v in verdicts if v.status == status] for status in ("broken", "undecided"))
     many = f"{len(verdicts)} scenarios" if len(verdicts) > 1 else verdicts[0].scenario
-    if not bad:
+    if not bad and not undecided:
         return True, f"{VERDICT[True]} in {'all of ' if len(verdicts) > 1 else ''}{many}", _looked_at(verdicts), ""
-    number = f"{len(bad)} of {many}" if len(verdicts) > 1 else many
-    first = f"{bad[0].broken} broke at {bad[0].op} in {bad[0].scenario}: {bad[0].what}"
-    others = f"Nor does it hold in {', '.join(v.scenario for v in bad[1:])}." if bad[1:] else ""
-    return False, f"{VERDICT[False]} in {number}", first, others
+    told, good = bad or undecided, False if bad else None
+    number = f"{len(told)} of {many}" if len(verdicts) > 1 else many
+    others = f"Nor does it hold in {_listed(bad[1:])}. " * bool(bad[1:])
+    others += f"Undecided: {_listed(undecided[not bad :])}." * bool(undecided[not bad :])
+    return good, f"{VERDICT[good]} in {number}", why(told[0]), others
+
+
+def why(verdict: Verdict) -> str:
+    """What broke first, or what came before an answer and how far it got."""
+    if verdict.broken:
+        return f"{verdict.broken} broke at {verdict.op} in {verdict.scenario}: {verdict.what}"
+    return f"{verdict.scenario} is not decided: {verdict.bound}: {verdict.what}"
+
+
+def _listed(verdicts: Verdicts) -> str:
+    return ", ".join(v.scenario for v in verdicts)
 
 
 def _looked_at(verdicts: Verdicts) -> str:
-    """How much was looked at, and what was not."""
+    """How much was looked at."""
     explored = [v for v in verdicts if v.scenario in PROGRAMS]
     states = f"{sum(v.states for v in explored):,} states"
     runs = [f"{len(verdicts) - len(explored)} runs of one CPU"] * (len(explored) < len(verdicts))
     runs += [f"{len(explored)} explored in every order of their steps: none of {states} is wrong"] * bool(explored)
-    bounds = [f"{v.scenario} only up to a bound: {v.bound}" for v in explored if not v.complete]
-    return "; ".join(runs + bounds)
+    return "; ".join(runs)
 
 
 def differences(before: Build, after: Build) -> list[str]:
@@ -118,8 +135,9 @@ def verdict_changes(before: Verdicts, after: Verdicts) -> str:
     old = {v.scenario: v for v in before}
     pairs = [(old[v.scenario], v) for v in after if v.scenario in old]
     kinds = {
-        "did not hold, now holds": [v.scenario for was, v in pairs if v.holds > was.holds],
-        "held, now does not": [v.scenario for was, v in pairs if v.holds < was.holds],
+        "now holds": [v.scenario for was, v in pairs if v.holds and not was.holds],
+        "held, now does not": [v.scenario for was, v in pairs if was.holds and v.broken],
+        "now undecided": [v.scenario for was, v in pairs if v.holds is None is not was.holds],
         "breaks in another way": [
             f"{v.scenario} ({was.broken} → {v.broken})" for was, v in pairs if v.broken != was.broken != "" != v.broken
         ],

@@ -15,9 +15,9 @@ from .kernel.arches import FLUSHING
 from .kernel.machine import KernelBug
 from .kernel.mm_types import HUGE_ZERO_PAGE
 from .programs import PROGRAMS, on_cpu
-from .tables import arrowed, kernel_name
+from .tables import arrowed
 from .tracing import counters
-from .verdict import Step, Verdict
+from .verdict import Step, Verdict, kernel_name
 
 Change = tuple[str, Any, Any]
 Held = dict[int, bool]
@@ -83,7 +83,7 @@ class Scene:
 
     def _tell(self, word: str, was: Any, now: Any) -> Iterator[str]:
         field = re.sub(r".*\.|\[.*?\]$", "", word)
-        if was == now:
+        if was == now or isinstance(now, dict):
             return
         if field == "pmd":
             self.pages |= {str(pmd.page) for pmd in (was, now) if pmd and pmd.expects == HUGE_ZERO_PAGE}

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from .kernel.mm_types import Mm, PageTable
+from .build import Build
+from .kernel.machine import Var
+from .kernel.mm_types import Mm, Page, PageTable
+
+KNOWN = {*vars(Build().boot()), "observer", "user", "huge_zero_pfn"}
 
 
 def snapshot(kernel: Any) -> tuple[Any, ...]:
@@ -20,7 +24,31 @@ def snapshot(kernel: Any) -> tuple[Any, ...]:
         tuple(word and word.value for word in words),
         kernel.pins,
         kernel.user,
+        added(kernel, pages),
     )
+
+
+def added(kernel: Any, pages: list[Any]) -> Any:
+    """What patches added: to the kernel, to its structures."""
+    things = [*pages, *kernel.mms, *kernel.cpus, *(cpu.gather for cpu in kernel.cpus)]
+    own = {name: value for name, value in vars(kernel).items() if name not in KNOWN}
+    return plain([own, *(vars(thing) for thing in things if vars(thing))], [])
+
+
+def plain(value: Any, within: list[Any]) -> Any:
+    """A value that is equal for equal contents, however deep; what contains itself is cut off."""
+    if isinstance(value, Page | Mm) or any(value is outer for outer in within):
+        return str(value)
+    within = [*within, value]
+    if isinstance(value, dict):
+        return tuple((plain(key, within), plain(item, within)) for key, item in value.items())
+    if isinstance(value, list | tuple | set | frozenset):
+        return tuple(plain(item, within) for item in value)
+    if isinstance(value, Var):
+        return value.name, plain(value.value, within)
+    if not hasattr(value, "__dict__") or isinstance(value, type) or callable(value):
+        return value
+    return type(value), plain(vars(value), within)
 
 
 def address_space(mm: Mm) -> tuple[Any, ...]:

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any
 from .build import Build
 from .claims import VERDICT
 from .data import notebooks_dir, rows
-from .drawing import BAD, GOOD, Html, code, join, mark, table, tag
+from .drawing import COLOURS, Html, code, join, mark, table, tag
 from .evidence import Entry, compare, counts, due, page_state, plain, play
 from .evidence import ledger as entries
 from .kernel.mm_types import HUGE_ZERO_PAGE, Pmd
 from .report import headline
 from .tracing import Trace
-from .verdict import Step, Verdict
+from .verdict import Step, Verdict, kernel_name
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -42,17 +42,13 @@ def arrowed(before: object, after: object) -> str:
     return was if was == now else f"{was} → {now}"
 
 
-def kernel_name(function: str) -> str:
-    """The kernel's name of a function of the model, where one underscore stands for two."""
-    return f"_{function}" if function.startswith("_") else function
-
-
 def banner(verdict: Verdict) -> Html:
     """A verdict as a block of HTML: symbol and words, and what broke first."""
-    what = f"{verdict.broken} broke at {verdict.op}: {verdict.what}" if not verdict.holds else ""
-    looked = f"looked at: {verdict.bound}" if not verdict.complete else ""
-    small = " · ".join(filter(None, (label(verdict.build), what, looked)))
-    edge = f"border-left:.3em solid {GOOD if verdict.holds else BAD};padding:.2em .8em;margin:.4em 0"
+    what = f"{verdict.broken} broke at {kernel_name(verdict.op)}: {verdict.what}" if verdict.broken else ""
+    looked = f"{verdict.bound}: {verdict.what}" if verdict.bound else ""
+    asked = f"looked at: {', '.join(verdict.invariants)}" * (verdict.status == "holds")
+    small = " · ".join(filter(None, (label(verdict.build), what, looked, asked, *verdict.build.notes)))
+    edge = f"border-left:.3em solid {COLOURS[verdict.holds]};padding:.2em .8em;margin:.4em 0"
     said = join(tag("b", VERDICT[verdict.holds]), f" {verdict.scenario}", Html("<br>"), tag("small", small))
     return tag("div", said, style=edge)
 

@@ -10,7 +10,7 @@ from typing import Any
 import ipywidgets as w
 
 from .build import Build, BuildError, choose
-from .drawing import BAD, GOOD, MONO, Html, join, tag
+from .drawing import COLOURS, MONO, Html, join, tag
 from .kernel.arches import ARCHES
 from .kernel.patches import PATCHES
 from .kernel.versions import VERSIONS
@@ -196,14 +196,14 @@ class Explorer:
 def _banner(build: Build, verdicts: list[Verdict], heard: dict[str, str]) -> Html:
     """Do all verdicts hold? In words, with a symbol; colour comes last."""
     good, headline, detail, more = told(verdicts)
-    edge = f"border-left:.4em solid {GOOD if good else BAD};padding:.2em .8em;margin:.2em 0"
+    edge = f"border-left:.4em solid {COLOURS[good]};padding:.2em .8em;margin:.2em 0"
     first = tag("div", tag("b", headline), f": {label(build)}", style="font-size:1.3em")
     return tag("div", first, tag("div", f"{detail}. {more}"), **{"class": "mm-verdict", "style": edge, **heard})
 
 
 def _as_code(build: Build, verdicts: list[Verdict]) -> list[Html]:
     """What to paste into a mail: a click selects it. And what patches do not do in this build."""
-    notes = [f"{patch} changes nothing here: {why}" for patch, why in build.without_effect.items()]
+    notes = [*build.notes]
     notes += ["without transparent huge pages there is no huge zero page to lose"] * (not build.thp)
     if not verdicts:
         both = join(tag("code", build, style="user-select:all"), *(f" · {note}" for note in notes))

@@ -11,6 +11,7 @@ from math import inf
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from .build import Build, BuildError, choose, given
+from .front import Front
 from .invariants import broken, judges
 from .kernel.machine import KernelBug, Var
 from .patience import Clock, DoesNotReturn, blamed, patience
@@ -179,7 +180,7 @@ def _operations(scenario: Scenario, kernel: Any) -> Iterator[Any]:
 
     Raises BuildError if it is no generator.
     """
-    found = scenario.run(kernel)
+    found = scenario.run(Front(kernel))
     if not isinstance(found, Iterator):
         raise BuildError(f"{scenario.name} must be a generator: yield the name of each operation after it")
     return found

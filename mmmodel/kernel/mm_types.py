@@ -13,11 +13,12 @@ PAGE_COUNT_ATOMICS = "page_count_atomics"
 class Page:
     """struct page: `count` is page_count() (_count in v4.6, _refcount from v4.7), `mapcount` starts at -1.
 
-    `owner` and `content` say whose data the page holds: None is nobody's (free), content 0 is all zeroes.
-    They are the model's own knowledge, which no kernel function may ask for.
+    `owner` and `content` say whose data the page holds: None is nobody's (free), content 0 is all zeroes. `holder`: who
+    outside the kernel asked for it and has not given it back, `life`: how often that happened. All four are the
+    model's own knowledge, which no kernel function may ask for.
     """
 
-    __slots__ = ("__dict__", "content", "count", "flags", "mapcount", "order", "owner", "pfn")
+    __slots__ = ("__dict__", "content", "count", "flags", "holder", "life", "mapcount", "order", "owner", "pfn")
 
     def __init__(self, pfn: int) -> None:
         self.pfn = pfn
@@ -26,6 +27,8 @@ class Page:
         self.flags: frozenset[str] = frozenset()
         self.order = 0
         self.owner: str | None = None
+        self.holder: str | None = None
+        self.life = 0
         self.content: Any = 0
 
     def __repr__(self) -> str:

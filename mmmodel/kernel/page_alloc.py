@@ -150,6 +150,8 @@ class PageAlloc(Machine):
             self.violate("one-owner", f"{page} is freed, but it is free already")
         elif head is not page:
             self.violate("one-owner", f"{page} is freed under its owner: it is part of {head}, {head.owner}")
+        elif page.holder is not None:
+            self.violate("one-owner", f"{page} is freed under its owner: {page.holder} did not give it back")
 
     def allocation(self, page: Page) -> Page | None:
         """The first page of what was given out together with this page; None if it is free."""
@@ -186,7 +188,7 @@ class PageAlloc(Machine):
         page.flags = frozenset()
         pfn, area = page.pfn, self.free_area[self.pageblock[page.pfn >> self.hpage_order]]
         for freed in self.touched(pfn, order):
-            freed.owner = None
+            freed.owner = freed.holder = None
         while order < self.hpage_order and (buddy := pfn ^ (1 << order)) in area[order]:
             area[order] = tuple(p for p in area[order] if p != buddy)
             pfn, order = pfn & buddy, order + 1
