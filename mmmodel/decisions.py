@@ -11,6 +11,10 @@ from collections.abc import Sequence
 from typing import Any
 
 
+class NotDeterministic(RuntimeError):
+    """The same answers led to another question."""
+
+
 def find(tree: Any, answers: Any) -> Any:
     """The result for `answers`, a mapping or sequence that has one for each question; None if none is remembered."""
     while type(tree) is tuple:
@@ -19,12 +23,15 @@ def find(tree: Any, answers: Any) -> Any:
 
 
 def insert(tree: Any, questions: Sequence[Any], answers: Any, result: Any) -> Any:
-    """The tree with a result more: `questions` in the order in which they were asked."""
+    """The tree with a result more: `questions` in the order in which they were asked.
+
+    Raises NotDeterministic, and leaves the tree as it was, if that asked something else after the same answers.
+    """
+    first, *rest = questions or (None,)
+    question, branches = tree if type(tree) is tuple else (None if tree else first, {})
+    if question != first:
+        raise NotDeterministic(f"asked for {first} and for {question} after the same answers: not deterministic")
     if not questions:
         return result
-    first, *rest = questions
-    question, branches = tree or (first, {})
-    if question != first:
-        raise RuntimeError(f"asked for {first} and for {question} after the same answers: not deterministic")
     branches[answers[first]] = insert(branches.get(answers[first]), rest, answers, result)
     return question, branches
