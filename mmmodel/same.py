@@ -11,12 +11,12 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from functools import cache, lru_cache
 from itertools import dropwhile, islice
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from .build import Build
 from .decisions import NotDeterministic, find, insert
 from .kernel.machine import Machine
-from .mentions import names_in
+from .kernel.mentions import names_in
 
 R = TypeVar("R")
 ABSENT = object()
@@ -31,8 +31,8 @@ class Meaning(dict[Any, Any]):
     """The answers of a build. A question is a name, or a name and the layer below which super() looks for it."""
 
     def __init__(self, build: Build) -> None:
-        self.cls: Any = build.kernel_class
-        super().__init__(definitions(self.cls) | build.settings)
+        self.cls = cls = cast(Any, build.kernel_class)
+        super().__init__(definitions(cls) | build.settings)
 
     def __missing__(self, question: Any) -> Any:
         if isinstance(question, str):
@@ -111,7 +111,7 @@ class Noting:
         return getattr(cls if kernel is None else kernel, self.name)
 
     def __set__(self, kernel: Any, value: Any) -> None:
-        definition = in_force(self.noted.cls).get(self.name)
+        definition = in_force(self.noted.cls).get(self.name, ABSENT)
         if hasattr(definition, "__set__"):
             definition.__set__(kernel, value)
         else:

@@ -184,18 +184,19 @@ def test_super_reaches_what_lies_below_and_nothing_else(rows):
     assert holds == {"": False, "OverX": False, "OverY": True, "OverX+OverY": False, "OverY+OverX": True}
 
 
-def test_a_patch_that_is_not_deterministic_gets_runs_of_its_own():
-    class Counts(mm.Patch):
-        """What it does depends on how often it was called, in whichever kernel."""
+def test_a_run_that_asks_something_else_after_the_same_answers_is_shared_with_nobody():
+    names = ["put_page", "free_page_and_swap_cache"]
 
-        calls = []
+    def result(build, cls):
+        names.reverse()
+        return [getattr(cls, name) for name in names]
 
-        def free_page_and_swap_cache(self, page):
-            self.calls.append(page)
-            (self.put_page if len(self.calls) % 3 else self.free_swap_cache)(page)
-            super().free_page_and_swap_cache(page)
-
-    assert len(mm.matrix(["s390"], patches=[Counts, ("q3", Counts)], scenarios=["fork", "exit-mmap"])) == 56
+    group = [mm.Build(), mm.Build(patches=[Twin]), mm.Build(patches=["q2"]), mm.Build("v4.5")]
+    found = list(shared(group, result))
+    assert [made for _, made in found] == [True, True, True, False]
+    assert all(
+        set(values) == {getattr(b.kernel_class, n) for n in names} for b, (values, _) in zip(group, found, strict=True)
+    )
 
 
 FILES = ("mm", "include/linux/swap.h", "arch/s390/mm/pgtable.c")
