@@ -56,7 +56,7 @@ def fits(patch: type[Patch]) -> None:
     if PATCHES.get(patch.name, patch) is not patch:
         raise BuildError(f"{name} has the name of another patch: {patch.name}")
     for version in (patch.since, patch.until):
-        choose(f"version of {patch.name}", version, VERSIONS)
+        choose(f"version of {patch.name}", version, VERSIONS, "")
     known = kernel_definitions()
     for function in [f for f in patch.functions() if f not in reached(patch)]:
         what = f"the kernel has no such function, and {name} does not call it{near(function, known)}"
