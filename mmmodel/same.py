@@ -10,13 +10,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from functools import cache, lru_cache
-from itertools import dropwhile, islice
+from itertools import chain, dropwhile, islice
 from typing import Any, TypeVar, cast
 
 from .build import Build
 from .decisions import NotDeterministic, find, insert
 from .kernel.machine import Machine
 from .kernel.mentions import names_in
+from .kernel.patching import Patch
 
 R = TypeVar("R")
 ABSENT = object()
@@ -94,24 +95,21 @@ class Noted:
 class Noting:
     """A name of the kernel: its first use is noted, then it makes way for what it means."""
 
-    def __init__(self, name: str, noted: Noted) -> None:
-        self.name, self.noted = name, noted
+    def __init__(self, name: str) -> None:
+        self.name = name
 
-    def __set_name__(self, owner: type, name: str) -> None:
-        self.owner = owner
-
-    def __get__(self, kernel: Any, cls: type) -> Any:
-        value = self.noted.ask(self.name)
+    def __get__(self, kernel: Any, cls: Any) -> Any:
+        value = cls.noted.ask(self.name)
         if value is not ABSENT:
-            setattr(self.owner, self.name, value)
+            setattr(cls.first, self.name, value)
         elif kernel is not None and self.name in vars(kernel):
-            delattr(self.owner, self.name)
+            delattr(cls.first, self.name)
         else:
             raise AttributeError(f"the kernel has no {self.name}", name=self.name, obj=kernel)
         return getattr(cls if kernel is None else kernel, self.name)
 
     def __set__(self, kernel: Any, value: Any) -> None:
-        definition = in_force(self.noted.cls).get(self.name, ABSENT)
+        definition = in_force(kernel.noted.cls).get(self.name, ABSENT)
         if hasattr(definition, "__set__"):
             definition.__set__(kernel, value)
         else:
@@ -132,17 +130,27 @@ class Below:
 
 
 @lru_cache(1024)
-def under(layer: type, names: frozenset[str]) -> type:
-    """What stands between a layer and the next one while uses are noted."""
-    return type("Below", (), {name: Below(name, layer) for name in names})
+def spies(names: frozenset[str], layer: type | None = None) -> Any:
+    """What lies over a kernel class while uses of names are noted; or, as a class, between a layer and the next one."""
+    return type("Below", (), {n: Below(n, layer) for n in names}) if layer else {n: Noting(n) for n in names}
+
+
+@cache
+def asks(layer: type) -> set[str]:
+    """Does code of a layer call super(), and perhaps (__mro__) that of another layer?"""
+    values = () if layer is Patch else vars(layer).values()
+    return set[str]().union(*map(names_in, values)) & {"super", "__mro__"}
 
 
 def noting(cls: Any, names: Iterable[str], used: list[Any]) -> type:
     """The kernel class, noting the use of names, also of those it does not have."""
-    names, noted = frozenset(names), Noted(cls, used)
-    top = type("Noting", (), {"noted": noted} | {name: Noting(name, noted) for name in names})
-    layers = [part for layer in cls.__mro__[1:-1] for part in (layer, under(layer, names))]
-    return type("Kernel", (top, cls, *layers), {})
+    names = frozenset(names)
+    first: Any = type("Noting", (), spies(names) | {"noted": Noted(cls, used)})
+    first.first = first
+    layers = cls.__mro__[1:-1]
+    wide = any("__mro__" in asks(layer) for layer in layers)
+    between = [(layer, spies(names, layer)) if wide or asks(layer) else (layer,) for layer in layers]
+    return type("Kernel", (first, cls, *chain(*between)), {})
 
 
 def shared(builds: Sequence[Build], result: Callable[[Build, type], R]) -> Iterator[tuple[R, bool]]:
