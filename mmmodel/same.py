@@ -82,6 +82,7 @@ class Noted:
 
     def __init__(self, cls: Any, used: list[Any]) -> None:
         self.cls, self.used, self.found = cls, used, dict[Any, Any]()
+        self.first: Any = None
 
     def ask(self, name: str, layer: type | None = None) -> Any:
         """The definition in force of a name, or the one below a layer; ABSENT if there is none."""
@@ -99,21 +100,24 @@ class Noting:
         self.name = name
 
     def __get__(self, kernel: Any, cls: Any) -> Any:
-        value = cls.noted.ask(self.name)
+        value = cls.__noted__.ask(self.name)
         if value is not ABSENT:
-            setattr(cls.first, self.name, value)
+            setattr(cls.__noted__.first, self.name, value)
         elif kernel is not None and self.name in vars(kernel):
-            delattr(cls.first, self.name)
+            delattr(cls.__noted__.first, self.name)
         else:
             raise AttributeError(f"the kernel has no {self.name}", name=self.name, obj=kernel)
         return getattr(cls if kernel is None else kernel, self.name)
 
     def __set__(self, kernel: Any, value: Any) -> None:
-        definition = in_force(kernel.noted.cls).get(self.name, ABSENT)
+        definition = in_force(kernel.__noted__.cls).get(self.name, ABSENT)
         if hasattr(definition, "__set__"):
             definition.__set__(kernel, value)
         else:
             vars(kernel)[self.name] = value
+
+    def __delete__(self, kernel: Any) -> None:
+        del vars(kernel)[self.name]
 
 
 class Below:
@@ -123,7 +127,7 @@ class Below:
         self.name, self.layer = name, layer
 
     def __get__(self, kernel: Any, cls: Any) -> Any:
-        value = cls.noted.ask(self.name, self.layer)
+        value = cls.__noted__.ask(self.name, self.layer)
         if value is ABSENT:
             raise AttributeError(f"there is no {self.name} below {self.layer.__name__}", name=self.name, obj=kernel)
         return value.__get__(kernel, cls) if hasattr(value, "__get__") else value
@@ -144,13 +148,12 @@ def asks(layer: type) -> set[str]:
 
 def noting(cls: Any, names: Iterable[str], used: list[Any]) -> type:
     """The kernel class, noting the use of names, also of those it does not have."""
-    names = frozenset(names)
-    first: Any = type("Noting", (), spies(names) | {"noted": Noted(cls, used)})
-    first.first = first
+    names, noted = frozenset(names), Noted(cls, used)
+    noted.first = type("Noting", (), spies(names) | {"__noted__": noted})
     layers = cls.__mro__[1:-1]
     wide = any("__mro__" in asks(layer) for layer in layers)
     between = [(layer, spies(names, layer)) if wide or asks(layer) else (layer,) for layer in layers]
-    return type("Kernel", (first, cls, *chain(*between)), {})
+    return type("Kernel", (noted.first, cls, *chain(*between)), {})
 
 
 def shared(builds: Sequence[Build], result: Callable[[Build, type], R]) -> Iterator[tuple[R, bool]]:

@@ -114,6 +114,45 @@ def test_builds_that_differ_in_nothing_that_is_used_share_a_run():
     assert [made for _, made in results([mm.Build("v4.5"), mm.Build("v4.6"), mm.Build(patches=[Twin])])] == [True] * 3
 
 
+class AllKinds(mm.Patch):
+    """Attributes in every way there is, some named like those of the machinery."""
+
+    first, noted, used = 1, [0], None
+
+    def boot_huge_memory(self):
+        super().boot_huge_memory()
+        self.first, self.used, self.drained = 2, True, 0
+        del self.used
+
+    @property
+    def drained(self):
+        return self.times
+
+    @drained.setter
+    def drained(self, value):
+        self.times = value
+
+    def lru_add_drain(self):
+        self.drained += self.first if self.used is None and not hasattr(super(), "nothing_like_it") else 0
+        self.BUG_ON(self.drained > 4, f"drained {self.drained}, {self.noted}")
+        super().lru_add_drain()
+
+
+class Slower(AllKinds):
+    """The same with another constant, and a setter of its own."""
+
+    noted = (1,)
+    drained = property(lambda self: self.times, lambda self, value: setattr(self, "times", value / 2))
+
+
+def test_attributes_of_every_kind_are_part_of_what_is_shared():
+    group = [mm.Build("v4.7", patches=[patch]) for patch in (AllKinds, Slower, AllKinds)]
+    found = results(group)
+    assert [what for what, _ in found] == [check(build, "exit-mmap").what for build in group]
+    assert [made for _, made in found] == [True, True, False]
+    assert found[0] != found[1]
+
+
 def test_a_noting_kernel_runs_as_any_other():
     build, used = mm.Build(patches=["quick-hack"]), []
     kernel = build.boot(kernel_class=noting(build.kernel_class, [*Meaning(build), "nothing_like_it"], used))
