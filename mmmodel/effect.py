@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 from .kernel.arches import OWN_GATHER
 from .kernel.config import NoSwap, NoThp
 from .kernel.mentions import names_in
-from .kernel.patching import Patch
+from .kernel.overlay import Patch
 from .kernel.versions import VERSIONS
 from .patch_check import kernel_definitions, overridden
 

@@ -9,8 +9,8 @@ from typing import Any
 
 from .kernel.arches import OWN_GATHER
 from .kernel.mentions import names_in
+from .kernel.overlay import Patch, is_function
 from .kernel.patches import PATCHES
-from .kernel.patching import Patch, is_function
 from .kernel.versions import V4_5, VERSIONS
 from .words import BuildError, choose, near
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from .kernel.patching import Patch
+from .kernel.overlay import Patch
 from .words import BuildError
 
 

@@ -17,7 +17,7 @@ from .build import Build
 from .decisions import NotDeterministic, find, insert
 from .kernel.machine import Machine
 from .kernel.mentions import names_in
-from .kernel.patching import Patch
+from .kernel.overlay import Patch
 
 R = TypeVar("R")
 ABSENT = object()

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from .machine import Var
 from .mm_types import MmuGather, Page
-from .patching import Patch as Patch
+from .overlay import Patch as Patch
 
 
 class QuickHack(Patch):
