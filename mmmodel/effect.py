@@ -68,8 +68,8 @@ def why(build: Build, layers: list[type], name: str) -> str:
     if not any(name in vars(c) for c in build.kernel_class.__mro__ if c not in layers and not issubclass(c, Patch)):
         return f"{build.version} has no {{}} ({first} is the first)" if first else f"{build.arch} has no {{}}"
     for over in reversed(build.kernel_class.__mro__[: build.kernel_class.__mro__.index(layers[0])]):
-        if name in vars(over) and "super" not in mentions(over, name):
+        if name in vars(over) and not {"super", name} <= mentions(over, name):
             if issubclass(over, Patch):
-                return f"{over.name} replaces {{}} without calling super()"
+                return f"{over.name} replaces {{}} without calling it by super()"
             return f"{over.instead} for {{}}" if hasattr(over, "instead") else f"{build.arch} has its own {{}}"
     return "nothing calls {} here"

@@ -57,8 +57,8 @@ def fits(patch: type[Patch]) -> None:
         raise BuildError(f"{name} has the name of another patch: {patch.name}")
     for version in (patch.since, patch.until):
         choose(f"version of {patch.name}", version, VERSIONS, "")
-    known = kernel_definitions()
-    for function in [f for f in patch.functions() if f not in reached(patch)]:
+    known, used = kernel_definitions(), reached(patch)
+    for function in [f for f in patch.functions() if f not in used]:
         what = f"the kernel has no such function, and {name} does not call it{near(function, known)}"
         raise BuildError(f"{name}.{function}: {what}")
     for layer in patch.layers():

@@ -232,6 +232,14 @@ class Waits(mm.Patch):
         pass
 
 
+class OverX(mm.Patch):
+    """Calls the put_page below its own layer."""
+
+    def free_page_and_swap_cache(self, page):
+        self.free_swap_cache(page)
+        super().put_page(page)
+
+
 SINGULAR, PLURAL = "free_page_and_swap_cache(page)", "free_pages_and_swap_cache(pages, nr)"
 NOTES = {
     "an arch of its own": ({"arch": "sh"}, [function("_tlb_remove_page(tlb, page)")],
@@ -244,7 +252,10 @@ NOTES = {
                 ["MyFix has no effect: include/linux/swap.h has a macro for free_page_and_swap_cache, "
                  "free_pages_and_swap_cache"]),
     "a later patch": ({}, ["quick-hack", "q3"],
-                      ["quick-hack has no effect: q3 replaces free_page_and_swap_cache without calling super()"]),
+                      ["quick-hack has no effect: q3 replaces free_page_and_swap_cache without calling it by super()"]),
+    "a later patch that calls super() of another": (
+        {}, ["q2", OverX], ["q2 has no effect: OverX replaces free_page_and_swap_cache without calling it by super()"]),
+    "what another calls by super()": ({}, [function("put_page(page)"), OverX], []),
     "a later patch that calls super()": ({}, ["q3", "quick-hack"], []),
     "a version": ({}, [function("mm_put_huge_zero_page(mm_)", SINGULAR)],
                   ["MyFix has an effect in part only: v4.6 has no mm_put_huge_zero_page (v4.9 is the first)"]),

@@ -32,7 +32,7 @@ def functions_in(value: Any, called: bool = False) -> Iterable[FunctionType]:
     found, seen, todo = dict[FunctionType, None](), set[int](), [value]
     while todo:
         item = todo.pop()
-        if id(item) in seen or isinstance(item, type):
+        if id(item) in seen or type(item).__module__ not in ("builtins", "functools") or isinstance(item, type):
             continue
         seen.add(id(item))
         todo += [part for name in PARTS if (part := getattr(item, name, None)) is not None]
