@@ -160,12 +160,7 @@ def verdict(build: Build, scenario: str | None, sequential: bool, cpus: int | No
 @main.command()
 @click.option("--arch", "archs", multiple=True, help="Repeat for several; default all.")
 @click.option("--version", "versions", multiple=True, help="Repeat for several; default all.")
-@click.option(
-    "--patch",
-    "patches",
-    multiple=True,
-    help="Like a stack: q2+file.py:Class. Repeat for several.",
-)
+@click.option("--patch", "patches", multiple=True, help="A patch, or a stack: q2+file.py:Class; repeat for several.")
 @click.option("--swap/--no-swap", default=None, help="Default: both.")
 @click.option("--scenario", "scenarios", multiple=True, help="Repeat for several; default all.")
 @click.option("--scheduler", metavar="ADDRESS", help="Run on a Dask cluster (extra: cluster).")

@@ -28,7 +28,7 @@ def insert(tree: Any, questions: Sequence[Any], answers: Any, result: Any) -> An
     Raises NotDeterministic, and leaves the tree as it was, if that asked something else after the same answers.
     """
     first, *rest = questions or (None,)
-    question, branches = tree if type(tree) is tuple else (None if tree else first, {})
+    question, branches = tree if type(tree) is tuple else (first if tree is None else None, {})
     if question != first:
         raise NotDeterministic(f"asked for {first} and for {question} after the same answers: not deterministic")
     if not questions:
