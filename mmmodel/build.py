@@ -2,54 +2,18 @@
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
+from .effect import lost
 from .kernel.arches import ARCHES, arch_class
 from .kernel.config import NoSwap, NoThp
 from .kernel.patches import PATCHES, Patch
 from .kernel.versions import V4_5, VERSIONS
-
-
-class BuildError(ValueError):
-    """A toggle that does not exist; the message names those that do."""
-
-
-def choose(what: str, value: object, allowed: Iterable[str]) -> str:
-    """`value` if it is one of `allowed`.
-
-    Raises BuildError, one line, naming the allowed values.
-    """
-    names = list(allowed)
-    if isinstance(value, str) and value in names:
-        return value
-    near = difflib.get_close_matches(str(value), names, 1)
-    hint = f" (did you mean {near[0]}?)" if near else ""
-    raise BuildError(f"unknown {what} {value!r}{hint}; allowed: {', '.join(names)}")
-
-
-@cache
-def kernel_functions() -> list[str]:
-    """The functions of all versions."""
-    return sorted({n for v in VERSIONS.values() for n in dir(v) if callable(getattr(v, n)) and n[:2] != "__"})
-
-
-def _patch(patch: str | type[Patch]) -> type[Patch]:
-    """A patch by name, or a Patch class after a look at what it overrides."""
-    if not isinstance(patch, type):
-        return PATCHES[choose("patch", patch, PATCHES)]
-    if not issubclass(patch, Patch) or patch is Patch:
-        raise BuildError(f"{patch.__name__} is not a patch: derive it from mm.Patch")
-    if PATCHES.get(patch.name, patch) is not patch:
-        raise BuildError(f"{patch.__name__} has the name of another patch: {patch.name}")
-    for version in (patch.since, patch.until):
-        choose(f"version of {patch.name}", version, VERSIONS)
-    for name in patch.functions():
-        choose(f"kernel function overridden by {patch.name}:", name, kernel_functions())
-    return patch
+from .patch_check import accepted, overridden
+from .words import BuildError as BuildError
+from .words import choose as choose
 
 
 @dataclass(frozen=True)
@@ -79,7 +43,7 @@ class Build:
                 raise BuildError(f"{name} must be True or False, not {value!r}")
         if not isinstance(self.patches, list | tuple):
             raise BuildError(f"patches must be a list of patches, not {self.patches!r}")
-        patches = [_patch(patch) for patch in self.patches]
+        patches = [accepted(patch) for patch in self.patches]
         names = [patch.name for patch in patches]
         if len(set(names)) < len(names):
             raise BuildError(f"a patch is given twice: {', '.join(names)}")
@@ -121,21 +85,29 @@ class Build:
         if patch.needs_debug_vm and not self.debug_vm:
             return "its assertions are compiled with CONFIG_DEBUG_VM only"
         missing = [f"{stub.file} is not compiled: {stub.instead}" for stub in self.stubs if stub.file == patch.file]
-        return missing[0] if missing else "" if patch.functions() else "it overrides no kernel function"
+        return missing[0] if missing else "" if overridden(patch) else "it overrides no kernel function"
 
     @property
     def without_effect(self) -> dict[str, str]:
-        """Patches that change nothing in this build, and why: not applicable, or overruled by a higher level."""
-        reasons, layers = {}, self.kernel_class.__mro__
+        """Patches that change nothing in this build, and why: not applicable, or overruled."""
+        reasons = {}
         for patch in self.patch_classes:
-            over = layers[: layers.index(patch)] if patch in layers else ()
-            shadows = [c for c in over if not issubclass(c, Patch) and set(patch.functions()) <= set(vars(c))]
-            if reason := self._outside(patch):
+            outside = self._outside(patch)
+            reason, whole = (outside, True) if outside else lost(self, patch)
+            if reason and whole:
                 reasons[patch.name] = reason
-            elif shadows:
-                whose = getattr(shadows[-1], "instead", f"{self.arch} has its own {', '.join(patch.functions())}")
-                reasons[patch.name] = whose
         return reasons
+
+    @property
+    def notes(self) -> list[str]:
+        """What a reader could misunderstand about the build, a sentence each: patches without effect, or in part."""
+        notes, without = [f"hypothetical: {self.arch} has no THP"] * self.hypothetical, self.without_effect
+        for patch in self.patch_classes:
+            if patch.name in without:
+                notes.append(f"{patch.name} has no effect: {without[patch.name]}")
+            elif part := lost(self, patch)[0]:
+                notes.append(f"{patch.name} has an effect in part only: {part}")
+        return notes
 
     @property
     def settings(self) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from typing import Any
 import click
 
 from .build import Build, BuildError
+from .patch_files import load, named, stack
 
 
 class BadUsage(click.ClickException):
@@ -54,10 +55,10 @@ def build_options(command: Callable[..., Any]) -> Callable[..., Any]:
     @wraps(command)
     def wrapped(patch: tuple[str, ...], **options: Any) -> Any:
         toggles = {name: options.pop(name) for name in ("version", "arch", "swap", "thp", "debug_vm")}
-        return command(build=Build(**toggles, patches=patch), **options)
+        return command(build=Build(**toggles, patches=tuple(named(text) for text in patch)), **options)
 
     for option in (
-        click.option("--patch", multiple=True, help="A patch; repeat to stack, in order."),
+        click.option("--patch", multiple=True, help="A name, or your own: file.py:Class. Repeat to stack, in order."),
         click.option("--debug-vm", is_flag=True, help="CONFIG_DEBUG_VM=y."),
         click.option("--thp/--no-thp", default=None, help="Default: what the arch supports."),
         click.option("--swap/--no-swap", default=True, show_default=True, help="CONFIG_SWAP."),
@@ -119,10 +120,8 @@ def trace(build: Build, scenario: str, format_: str) -> None:
 
 def note(build: Build) -> None:
     """Say on standard error what a reader could misunderstand about a build."""
-    if build.hypothetical:
-        click.echo(f"note: hypothetical: {build.arch} has no THP", err=True)
-    for patch, why in build.without_effect.items():
-        click.echo(f"note: {patch} has no effect: {why}", err=True)
+    for text in build.notes:
+        click.echo(f"note: {text}", err=True)
 
 
 @main.command()
@@ -173,7 +172,7 @@ def exit_status(found: Iterable[str]) -> int:
 @main.command()
 @click.option("--arch", "archs", multiple=True, help="Repeat for several; default all.")
 @click.option("--version", "versions", multiple=True, help="Repeat for several; default all.")
-@click.option("--patch", "patches", multiple=True, help="A patch, or a stack joined by +; repeat for several.")
+@click.option("--patch", "patches", multiple=True, help="A patch, or a stack: q2+file.py:Class; repeat for several.")
 @click.option("--swap/--no-swap", default=None, help="Default: both.")
 @click.option("--scenario", "scenarios", multiple=True, help="Repeat for several; default all.")
 @click.option("--scheduler", metavar="ADDRESS", help="Run on a Dask cluster (extra: cluster).")
@@ -186,8 +185,8 @@ def matrix(archs: tuple[str, ...], versions: tuple[str, ...], patches: tuple[str
     """
     from .checking import matrix as table
 
-    stacks = [[name for name in stack.split("+") if name] for stack in ("", *patches)]
-    with workers(scheduler) as pool:
+    stacks = [stack(text) for text in ("", *patches)]
+    with workers(scheduler, patches) as pool:
         frame = table(archs, versions, (True, False) if swap is None else (swap,), stacks, scenarios, pool, True)
     show(list(frame.columns), frame.values.tolist(), format_)
     sys.exit(exit_status(frame["status"]))
@@ -195,6 +194,8 @@ def matrix(archs: tuple[str, ...], versions: tuple[str, ...], patches: tuple[str
 
 def asked_for(build: Build) -> dict[str, Any]:
     """The toggles given on the command line, as parameters of a notebook."""
+    if own := [patch.__name__ for patch in build.patches if isinstance(patch, type)]:
+        raise BadUsage(f"a notebook takes patches by name, and {own[0]} is from a file: mmmodel verdict takes it")
     toggles = {name: getattr(build, name) for name in ("version", "arch", "swap", "thp", "debug_vm")}
     toggles["patches"] = list(build.patches)
     source = click.get_current_context().get_parameter_source
@@ -230,14 +231,16 @@ def run(build: Build, notebooks: tuple[Path, ...], output: Path, parameter: tupl
 
 
 @contextmanager
-def workers(scheduler: str | None) -> Iterator[Executor]:
+def workers(scheduler: str | None, patches: Sequence[str] = ()) -> Iterator[Executor]:
     """The processes of this machine, or the workers of a Dask cluster: a lost worker's share is done by the others."""
     if scheduler is None:
         from concurrent.futures import ProcessPoolExecutor
 
-        with ProcessPoolExecutor() as pool:
+        with ProcessPoolExecutor(initializer=load, initargs=(patches,)) as pool:
             yield pool
         return
+    if any(".py" in text for text in patches):
+        raise BadUsage("a patch from a file is checked on this machine only: leave --scheduler away")
     try:
         from distributed import Client
     except ImportError:

@@ -11,6 +11,10 @@ from collections.abc import Sequence
 from typing import Any
 
 
+class NotDeterministic(RuntimeError):
+    """The same answers led to another question."""
+
+
 def find(tree: Any, answers: Any) -> Any:
     """The result for `answers`, a mapping or sequence that has one for each question; None if none is remembered."""
     while type(tree) is tuple:
@@ -19,16 +23,18 @@ def find(tree: Any, answers: Any) -> Any:
 
 
 def insert(tree: Any, questions: Sequence[Any], answers: Any, result: Any) -> Any:
-    """The tree with a result more: `questions` in the order in which they were asked."""
-    if not questions:
-        return result
-    node = root = tree or (questions[0], {})
-    for question, following in zip(questions, (*questions[1:], None), strict=True):
-        asked, branches = node
-        if question != asked:
-            raise RuntimeError(f"asked for {question} and for {asked} after the same answers: not deterministic")
-        if following is None:
-            branches[answers[question]] = result
-        else:
-            node = branches.setdefault(answers[question], (following, {}))
-    return root
+    """The tree with a result more: `questions` in the order in which they were asked.
+
+    Raises NotDeterministic, and leaves the tree as it was, if that asked something else after the same answers.
+    """
+    before: dict[Any, Any] = {} if tree is None else {None: tree}
+    branches, answer = before, None
+    for question in questions:
+        node = branches.setdefault(answer, (question, {}))
+        if type(node) is not tuple or node[0] != question:
+            raise NotDeterministic(f"asked for {question} and for something else after the same answers")
+        branches, answer = node[1], answers[question]
+    if type(branches.get(answer)) is tuple:
+        raise NotDeterministic(f"asked for nothing and for {branches[answer][0]} after the same answers")
+    branches[answer] = result
+    return before[None]

@@ -113,7 +113,7 @@ def test_patches_of_patches_that_can_be(patches, names):
     build = mm.Build(patches=patches)
     assert [patch.name for patch in build.patch_classes] == names
     assert mm.check(build, "two-mappings") or patches == [InTheHeader]
-    assert build.without_effect.keys() <= {"InTheHeader"}
+    assert build.without_effect.keys() <= ({"Finer"} if "q4" in patches else {"InTheHeader"})
 
 
 class Nothing(mm.Patch):

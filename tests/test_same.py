@@ -1,15 +1,18 @@
 """Runs shared between builds: only where everything a run used means the same; and as often as that is so."""
 
 import random
+from itertools import permutations
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 import mmmodel as mm
 from mmmodel.checking import SCENARIOS, builds, check, verdicts
 from mmmodel.decisions import find, insert
 from mmmodel.kernel.arches import ARCHES
 from mmmodel.kernel.patches import PATCHES
-from mmmodel.same import meaning, noting, shared
+from mmmodel.same import Meaning, noting, shared
 
 SIZE = {arch: facts["huge_page_order"] for arch, facts in ARCHES.items()}
 
@@ -111,9 +114,48 @@ def test_builds_that_differ_in_nothing_that_is_used_share_a_run():
     assert [made for _, made in results([mm.Build("v4.5"), mm.Build("v4.6"), mm.Build(patches=[Twin])])] == [True] * 3
 
 
+class AllKinds(mm.Patch):
+    """Attributes in every way there is, some named like those of the machinery."""
+
+    first, noted, used = 1, [0], None
+
+    def boot_huge_memory(self):
+        super().boot_huge_memory()
+        self.first, self.used, self.drained = 2, True, 0
+        del self.used
+
+    @property
+    def drained(self):
+        return self.times
+
+    @drained.setter
+    def drained(self, value):
+        self.times = value
+
+    def lru_add_drain(self):
+        self.drained += self.first if self.used is None and not hasattr(super(), "nothing_like_it") else 0
+        self.BUG_ON(self.drained > 4, f"drained {self.drained}, {self.noted}")
+        super().lru_add_drain()
+
+
+class Slower(AllKinds):
+    """The same with another constant, and a setter of its own."""
+
+    noted = (1,)
+    drained = property(lambda self: self.times, lambda self, value: setattr(self, "times", value / 2))
+
+
+def test_attributes_of_every_kind_are_part_of_what_is_shared():
+    group = [mm.Build("v4.7", patches=[patch]) for patch in (AllKinds, Slower, AllKinds)]
+    found = results(group)
+    assert [what for what, _ in found] == [check(build, "exit-mmap").what for build in group]
+    assert [made for _, made in found] == [True, True, False]
+    assert found[0] != found[1]
+
+
 def test_a_noting_kernel_runs_as_any_other():
     build, used = mm.Build(patches=["quick-hack"]), []
-    kernel = build.boot(kernel_class=noting(build.kernel_class, [*meaning(build), "nothing_like_it"], used))
+    kernel = build.boot(kernel_class=noting(build.kernel_class, [*Meaning(build), "nothing_like_it"], used))
     assert not hasattr(kernel, "nothing_like_it")
     assert used[-1] == "nothing_like_it"
     assert {"boot_huge_memory", "hpage_order"} <= set(used)
@@ -141,5 +183,113 @@ def test_a_tree_of_decisions():
     assert find(tree, {"a": 2, "c": 5}) == "second"
     assert find(tree, {"a": 2, "c": 6}) is None
     assert find(None, {}) is None
-    with pytest.raises(RuntimeError, match="not deterministic"):
+    with pytest.raises(RuntimeError, match="after the same answers"):
         insert(tree, "bc", {"b": 1, "c": 1}, "third")
+
+
+def test_a_result_that_does_not_fit_leaves_the_tree_as_it_was():
+    tree = insert(None, "ab", {"a": 1, "b": 2}, "first")
+    for questions in ("", "a", "abc"):
+        with pytest.raises(RuntimeError, match="after the same answers"):
+            insert(tree, questions, {"a": 1, "b": 2, "c": 3}, "other")
+    assert find(tree, {"a": 1, "b": 2}) == "first"
+
+
+# -- any patches, in any order of the rows
+
+
+class OverX(mm.Patch):
+    """Calls the put_page below its own layer."""
+
+    def free_page_and_swap_cache(self, page):
+        self.free_swap_cache(page)
+        super().put_page(page)
+
+
+class OverY(mm.Patch):
+    """Puts the huge zero page in put_page."""
+
+    def put_page(self, page):
+        if self.is_huge_zero_page(page):
+            self.put_huge_zero_page()
+        else:
+            super().put_page(page)
+
+
+@pytest.mark.parametrize("rows", [*permutations([(), (OverX, OverY), (OverY, OverX), (OverX,), (OverY,)])][::17])
+def test_super_reaches_what_lies_below_and_nothing_else(rows):
+    table = mm.matrix(["s390"], ["v4.6"], [True], rows, ["map-read-unmap"])
+    holds = dict(zip(table["patches"], table["holds"], strict=True))
+    assert holds == {"": False, "OverX": False, "OverY": True, "OverX+OverY": False, "OverY+OverX": True}
+
+
+def test_a_run_that_asks_something_else_after_the_same_answers_is_shared_with_nobody():
+    names = ["put_page", "free_page_and_swap_cache"]
+
+    def result(build, cls):
+        names.reverse()
+        return [getattr(cls, name) for name in names]
+
+    group = [mm.Build(), mm.Build(patches=[Twin]), mm.Build(patches=["q2"]), mm.Build("v4.5")]
+    found = list(shared(group, result))
+    assert [made for _, made in found] == [True, True, True, False]
+    assert all(
+        set(values) == {getattr(b.kernel_class, n) for n in names} for b, (values, _) in zip(group, found, strict=True)
+    )
+
+
+FILES = ("mm", "include/linux/swap.h", "arch/s390/mm/pgtable.c")
+CALLS = {
+    "free_pages_and_swap_cache(pages, nr)": ("release_pages(pages, nr)",),
+    "free_page_and_swap_cache(page)": ("free_pages_and_swap_cache((page,), 1)", "release_pages((page,), 1)",
+                                       "put_page(page)", "put_huge_zero_page()"),
+    "release_pages(pages, nr)": ("put_page(pages[0])", "put_huge_zero_page()"),
+    "put_page(page)": ("put_page_testzero(page)", "put_huge_zero_page()"),
+    "put_huge_zero_page()": (),
+}  # fmt: skip
+"""What each function may call besides the function of its name below it: never one that could call it again."""
+FORMS = ("self.{}", "super().{}", "getattr(super(), '{0}'){1}", "super({cls}, self).{}", "ask(super()).{}",
+         "(self if isinstance(self, mm.Patch) else 0).{}")  # fmt: skip
+
+
+@st.composite
+def functions(draw):
+    """Definitions that override each other's callees, some by way of super(), some for the huge zero page only."""
+    lines = []
+    for function in draw(st.sets(st.sampled_from(sorted(CALLS)), min_size=1, max_size=3)):
+        name, arguments = function[:-1].split("(")
+        below = f"return super().{function}"
+        call = draw(st.sampled_from(["pass", below, *CALLS[function]]))
+        if call in CALLS[function]:
+            form, (callee, _, rest) = draw(st.sampled_from(FORMS)), call.partition("(")
+            call = form.replace("{}", call).format(callee, f"({rest}", cls="{cls}")
+        page = {"page": "page", "pages, nr": "pages[0]"}.get(arguments)
+        only = page and draw(st.booleans())
+        body = [f"if not self.is_huge_zero_page({page}): {below}"] * bool(only) + [call]
+        lines += [f"    def {name}(self, {arguments}):", *(f"        {line}" for line in body)]
+    return "\n".join(lines)
+
+
+def made(number, body, file):
+    """A patch without a source."""
+    names = {"mm": mm, "ask": lambda kernel: kernel}
+    exec(f"class P{number}(mm.Patch):\n    file = {file!r}\n" + body.replace("{cls}", f"P{number}"), names)
+    return names[f"P{number}"]
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.lists(st.tuples(functions(), st.sampled_from(FILES)), min_size=2, max_size=3), st.randoms())
+def test_a_matrix_says_what_each_check_says_in_any_order_of_the_rows(drawn, chosen):
+    patches = [made(number, *parts) for number, parts in enumerate(drawn)]
+    stacks = [(), *(stack for n in (1, 2) for stack in permutations(patches, n))]
+    toggles = [["v4.6", "v4.9"], ["s390"], [True, False], stacks, ["map-read-unmap", "two-mappings"]]
+    for items in toggles:
+        chosen.shuffle(items)
+    versions, archs, swap, stacks, scenarios = toggles
+    table = mm.matrix(archs, versions, swap, stacks, scenarios)
+    wanted = list(builds(archs, versions, swap, stacks))
+    rows = iter(table[["broken", "op", "what"]].itertuples(index=False, name=None))
+    for build in wanted:
+        for scenario in scenarios:
+            v = check(build, scenario)
+            assert next(rows) == (v.broken, v.op, v.what), (build, scenario, *drawn)

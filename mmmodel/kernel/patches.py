@@ -7,50 +7,10 @@ mm/*.c. So a patch to mm/swap_state.c is not even compiled when CONFIG_SWAP is o
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from .machine import Var
 from .mm_types import MmuGather, Page
-from .versions import V4_5, VERSIONS
-
-if TYPE_CHECKING:
-    Kernel = V4_5
-else:
-    Kernel = object
-
-
-class Patch(Kernel):
-    """Base of all patches: define the kernel functions you change; the first line of the docstring is the idea.
-
-    `name` is that of the class unless it gives another. `file` is the source file the patch edits (default: some file
-    under mm/). `since` and `until` are the versions it can be applied to; in others it changes nothing, for the reason
-    in `outside`. A leading double underscore of a function counts as a single one.
-    """
-
-    name = ""
-    file = "mm"
-    since, until = next(iter(VERSIONS)), next(reversed(VERSIONS))
-    outside = ""
-    needs_debug_vm = False
-    """Is it nothing but assertions, which are compiled with CONFIG_DEBUG_VM only?"""
-
-    def __init_subclass__(cls) -> None:
-        cls.name = vars(cls).get("name") or cls.__name__
-        mangled = f"_{cls.__name__.lstrip('_')}__"
-        for name in [name for name in vars(cls) if name.startswith(mangled)]:
-            setattr(cls, f"_{name.removeprefix(mangled)}", vars(cls)[name])
-            delattr(cls, name)
-
-    @classmethod
-    def level(cls) -> int:
-        """0 for mm/*.c, 1 for a configuration header, 2 for an arch: higher ones lie over lower ones."""
-        return 2 if cls.file.startswith("arch/") else 1 if cls.file.startswith("include/linux/swap.h") else 0
-
-    @classmethod
-    def functions(cls) -> list[str]:
-        """The kernel functions it overrides."""
-        own = [c for c in cls.__mro__ if issubclass(c, Patch) and c is not Patch]
-        return [name for c in own for name, value in vars(c).items() if hasattr(value, "__code__") and name[:2] != "__"]
+from .overlay import Patch as Patch
 
 
 class QuickHack(Patch):

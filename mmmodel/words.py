@@ -1,0 +1,97 @@
+"""The words of the interface: BuildError for one that does not exist, and what to say in its place."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterable, Sequence
+
+
+class BuildError(ValueError):
+    """A toggle that does not exist; the message names those that do."""
+
+
+def choose(what: str, value: object, allowed: Iterable[str], hint: str | None = None) -> str:
+    """`value` if it is one of `allowed`. hint: to be said in place of what is near.
+
+    Raises BuildError, one line, naming the allowed values.
+    """
+    names = list(allowed)
+    if isinstance(value, str) and value in names:
+        return value
+    hint = HINTS.get(what, near)(str(value), names) if hint is None else hint
+    raise BuildError(f"unknown {what} {value!r}{hint}; allowed: {', '.join(names)}")
+
+
+def near(word: str, words: Iterable[str], cutoff: float = 0.6) -> str:
+    """The word that is close, if there is one."""
+    found = difflib.get_close_matches(word, words, 1, cutoff)
+    return f" (did you mean {found[0]}?)" if found else ""
+
+
+# -- versions
+
+LAST = {4: 20, 5: 19}
+"""The last release of a series of mainline."""
+
+DIFFERS = (
+    ((4, 6, 3), (4, 7), "s390 with SWAP was fixed in the stable series (not in v4.6.2, in v4.6.5 at the latest): "
+                        "--patch quick-hack is that fix"),
+    ((4, 8), (4, 9), "known to differ: the interface of __tlb_remove_page, not what it frees"),
+    ((4, 15), (5, 2), "known to differ: from v4.15 the OOM reaper gathers each VMA by itself"),
+    ((5, 10, 1), (5, 11), "known to differ: later releases of this stable series have huge_zero_pfn, and its fix from "
+                          "v5.10.267"),
+    ((5, 15, 218), (5, 16), "known to differ: it has the fix of CVE-2026-74632"),
+)  # fmt: skip
+"""From a version up to before another: what is known to differ from the class that has its code (data/timeline.csv)."""
+
+
+def numbers(version: str) -> tuple[int, ...]:
+    """The numbers in a version."""
+    return tuple(int(part) for part in re.findall(r"\d+", version))
+
+
+def version_hint(word: str, known: Sequence[str]) -> str:
+    """Which version has the code of one that is not modelled, or why none has."""
+    match = re.fullmatch(r"\D{0,6}?(\d+\.\d+(?:\.\d+)?)(-rc\d+)?", word)
+    if not match:
+        return ""
+    name, number = f"v{match[1]}", numbers(match[1])
+    if name in known and not match[2]:
+        return f" (did you mean {name}?)"
+    if name in known[1:]:
+        return f": between {known[known.index(name) - 1]} and {name}"
+    if number[:2] < numbers(known[0]) or name in known:
+        return f": before {known[0]}, the first version modelled"
+    if number[:2] > numbers(known[-1])[:2]:
+        return f": after {known[-1]}, the last version modelled"
+    if number[1] > LAST.get(number[0], number[1]):
+        return ""
+    base = max((v for v in known if numbers(v) <= number), key=numbers)
+    differs = [f" ({text})" for start, end, text in DIFFERS if start <= number < end]
+    return f": {name} has the code of {base} here: --version {base}{''.join(differs)}"
+
+
+# -- archs
+
+ALIASES = {
+    "arc": "arcv2 arc700 archs", "arm": "aarch32 arm32 armel armhf armv6 armv7 armv7l", "arm64": "aarch64 armv8",
+    "blackfin": "bfin", "ia64": "ia-64 itanium", "m68k": "68k coldfire m68knommu", "microblaze": "microblazeel",
+    "mips": "mips32 mips64 mips64el mipsel", "nios2": "nios", "openrisc": "or1k or32", "parisc": "hppa parisc64",
+    "powerpc": "power powerpc64 powerpc64le ppc ppc32 ppc64 ppc64el ppc64le", "s390": "s390x",
+    "sh": "sh2 sh3 sh4 sh5 sh64 superh", "sparc": "sparc32 sparc64", "tile": "tilegx tilepro", "um": "uml",
+    "x86": "amd64 i386 i486 i586 i686 ia32 x32 x64 x86-32 x86-64 x86_32 x86_64",
+}  # fmt: skip
+LATER = {"riscv": "v4.15", "nds32": "v4.17", "csky": "v4.20", "loongarch": "v5.19"}
+
+
+def arch_hint(word: str, known: Sequence[str]) -> str:
+    """The name of an arch here, or that it came later."""
+    word = word.lower()
+    if later := next((name for name in LATER if word.removesuffix("32").removesuffix("64") in (name, name[:-2])), ""):
+        return f": {later} came with {LATER[later]}, and the archs here are those of v4.6 and v4.7"
+    same = [arch for arch, aliases in ALIASES.items() if word in aliases.split() and arch in known]
+    return f": it is {same[0]} here" if same else near(word, known, 0.85)
+
+
+HINTS = {"version": version_hint, "arch": arch_hint}
