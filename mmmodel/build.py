@@ -110,6 +110,11 @@ class Build:
         return notes
 
     @property
+    def keeps_the_rule(self) -> bool:
+        """Do its patches count as their version does, or say how they count (`references_due`)? Ours do."""
+        return all("references_due" in dir(patch) for patch in self.patches if not isinstance(patch, str))
+
+    @property
     def settings(self) -> dict[str, Any]:
         """What a kernel knows besides its functions: the configuration and facts about the arch."""
         facts = ARCHES[self.arch]
@@ -117,6 +122,7 @@ class Build:
             "build": self,
             "debug_vm": self.debug_vm,
             "hpage_order": int(facts["huge_page_order"]),
+            "keeps_the_rule": self.keeps_the_rule,
             "page_tables": facts["page_tables"],
             "page_size": int(facts["page_kib"]) * 1024,
             "word": int(facts["word_bits"]) // 8,

@@ -167,8 +167,7 @@ def explore(
     if not (max_states >= 1 and max_seconds > 0):
         raise BuildError(f"max_states and max_seconds must be above 0, not {max_states} and {max_seconds}")
     started = time.perf_counter()
-    names = tuple(invariant.name for invariant in judges(build))
-    verdict, outcomes = Verdict(build, program.name, cpus=cpus, invariants=names), set[Any]()
+    verdict, outcomes = Verdict(build, program.name, cpus=cpus, invariants=judges(build)), set[Any]()
     reader = readers(build, program.set_up)
     try:
         with patience(bool(reader)) as clock, blamed(reader):
@@ -204,7 +203,7 @@ def _read(verdict: Verdict, walk: Walk) -> None:
 
 def replay(build: Build, program: Program, cpus: int, schedule: Iterable[int], **options: Any) -> Verdict:
     """Run the steps of the CPUs in the given order, on a kernel booted for it: the verdict of that one run."""
-    verdict = Verdict(build, program.name, cpus=cpus, invariants=tuple(i.name for i in judges(build)))
+    verdict = Verdict(build, program.name, cpus=cpus, invariants=judges(build))
     try:
         explorer = Explorer(build, program, cpus, **options)
         while not verdict.witness and not verdict.broken:

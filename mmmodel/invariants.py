@@ -8,7 +8,6 @@ version only builds that keep it.
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import cache
 from typing import Any, NamedTuple
 
 from .build import Build
@@ -111,23 +110,16 @@ INVARIANTS = (
 )  # fmt: skip
 
 
-@cache
-def keeps_the_rule(patches: tuple[Any, ...]) -> bool:
-    """Do these patches count as their version does, or state how they count? (Only a patch of one's own may not.)"""
-    return all("references_due" in dir(p) for p in patches if not isinstance(p, str))
-
-
-@cache
-def judges(build: Build) -> tuple[Invariant, ...]:
+def judges(build: Build) -> tuple[str, ...]:
     """The invariants that judge a build."""
-    return tuple(i for i in INVARIANTS if i.harm or keeps_the_rule(build.patches))
+    return tuple(i.name for i in INVARIANTS if i.harm or build.keeps_the_rule)
 
 
 def broken(kernel: Any, *when: str) -> tuple[str, str] | None:
     """The first invariant that does not hold now: its name and what is wrong."""
     if kernel.violations:
         return kernel.violations[0]
-    for invariant in judges(kernel.build):
-        if invariant.when in when and (wrong := invariant.check(kernel)):
+    for invariant in INVARIANTS:
+        if invariant.when in when and (invariant.harm or kernel.keeps_the_rule) and (wrong := invariant.check(kernel)):
             return invariant.name, wrong
     return None

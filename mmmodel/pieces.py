@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 from .build import Build, BuildError
 from .decisions import find, insert
 from .front import Front
-from .invariants import broken, keeps_the_rule
+from .invariants import broken
 from .kernel.arches import ARCHES
 from .kernel.machine import KernelBug, Machine, T
 from .kernel.mm_types import Page, PageTable
@@ -326,7 +326,7 @@ class Explorer:
 
         Not asked where the bookkeeping is: while it is right nothing is leaked.
         """
-        return None if keeps_the_rule(self.kernel.build.patches) else self._asked("end", state, True)
+        return None if self.kernel.keeps_the_rule else self._asked("end", state, True)
 
     def _asked(self, when: str, state: bytes, quiet: bool) -> tuple[str, str] | None:
         view = self.memory.view(state)

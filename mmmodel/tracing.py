@@ -101,7 +101,7 @@ def run(
     Raises PatchError for a Python error in code of the reader's.
     """
     started = time.perf_counter()
-    verdict = Verdict(build, scenario.name, invariants=tuple(i.name for i in judges(build)))
+    verdict = Verdict(build, scenario.name, invariants=judges(build))
     trace = Trace(build, scenario.name, [], [], Counter(), [], verdict)
     names = readers(build, scenario.run)
     with patience(bool(names)) as clock, blamed(names):

@@ -58,13 +58,22 @@ def test_measured_prices_are_those_of_the_data():
     over = {row["patches"]: float(row["value"]) for row in rows("costs")
             if row["metric"] == "guest_instructions_per_unit_over_stock" and row["swap"] == "y"}  # fmt: skip
     assert decision.price("question 2") == pytest.approx(over["q2"], abs=0.01)
-    assert decision.price("quick hack and macro") is None
+    assert decision.price("quick hack and macro") == decision.price("quick hack")  # the macro is not compiled then
 
 
 def test_each_patch_has_its_facts():
     assert {row["patch"] for row in rows("patches")} == {*PATCHES, *map("+".join, FIXES.values())}
     for row in rows("patches"):
-        assert PATCHES[row["patch"]].file in row["files"].split("; ")
+        for name in filter(None, row["patch"].split("+")):
+            assert PATCHES[name].file in row["files"].split("; ")
+
+
+def test_nothing_is_without_risk_because_a_list_is_empty():
+    risks = {fix: answers(fix)["at risk"] for fix in FIXES}
+    assert all(answer.good is None and answer.words and answer.evidence for answer in risks.values())
+    assert risks["nothing"].words == "everybody on s390"
+    assert "speculative" in risks["the page's own count"].evidence[0]
+    assert "quick hack" not in decision.at_risk("quick hack and macro").words
 
 
 def test_every_cell_of_the_table_opens():

@@ -28,7 +28,7 @@ import mmmodel as mm
 from mmmodel import data
 from mmmodel.checking import MOST_CPUS
 from mmmodel.explore import Walk, explore
-from mmmodel.invariants import broken, keeps_the_rule
+from mmmodel.invariants import broken
 from mmmodel.kernel.arches import ARCHES, FLUSHING
 from mmmodel.kernel.machine import Cpu, KernelBug, Var
 from mmmodel.kernel.mm_types import Mm, MmuGather, Page, PageTable
@@ -125,7 +125,7 @@ class Run:
     def leaked(self) -> str:
         """What the end of everything breaks; asked where a patch may count in its own way."""
         self.kernel.cpu = self.kernel.cpus[0]
-        found = None if keeps_the_rule(self.kernel.build.patches) else broken(self.kernel, "end")
+        found = None if self.kernel.keeps_the_rule else broken(self.kernel, "end")
         return found[0] if found else ""
 
     def state(self) -> Any:

@@ -173,7 +173,7 @@ def test_verdicts_in_common_are_those_of_each_build(scenario):
     rows = verdicts(group, scenario)
     for at in chosen.sample(range(len(group)), 12):
         v = check(group[at], scenario)
-        assert rows[at] == (v.holds, v.broken, v.op, v.what, v.states), group[at]
+        assert rows[at] == (v.status, v.holds, v.broken, v.op, v.what, v.states), group[at]
 
 
 def test_a_tree_of_decisions():
