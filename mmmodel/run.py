@@ -91,7 +91,7 @@ def run(
         interrupted = signal.Signals(stopped[0]).name if stopped else ""
         found = written.write(outcomes, ended=True, interrupted=interrupted, **kernel)
     failures = [failure for outcome in outcomes for failure in outcome.failures]
-    return Report(found["ok"], failures, found["claims"], found["seconds"], out / "index.html", *stopped[:1])
+    return Report(found["ok"], failures, found["claims"], found["seconds"], out / "index.html", next(iter(stopped), 0))
 
 
 def _plan(paths: Sequence[Path], out: Path, parameters: Mapping[str, object]) -> dict[Path, Outcome]:
@@ -106,7 +106,7 @@ def _plan(paths: Sequence[Path], out: Path, parameters: Mapping[str, object]) ->
         for name, value in parameters.items():
             _check(path.stem, known, name, value)
         taken = {other.name for other in plan.values()} | {"index", "claims"}
-        if path.parent == out.resolve() or path.stem in taken:
+        if path.parent.resolve() == out.resolve() or path.stem in taken:
             raise UsageError(f"{path} and another file of this run would both be {out / path.stem}, .ipynb or .html")
         plan[path] = Outcome(path.stem, *report.headline(cells), promised(path))
     if not plan:
@@ -206,7 +206,7 @@ def _outcome(outcome: Outcome, out: Path, words: str) -> Outcome:
         outcome.fail(words or "its process ended without a result")
     else:
         if not outcome.page:
-            outcome.fail(f"its page could not be written{words and f': {words}'}")
+            outcome.fail(words or "its page could not be written")
     return outcome
 
 

@@ -27,6 +27,7 @@ def work(
 ) -> None:
     """The life of a process: execute one notebook, write it down, and as a page; `say` what prevents that."""
     os.setsid()  # a Ctrl-C in the terminal is for the run, which stops its processes
+    stage = ""
     try:
         threading.Thread(target=_follow_parent, daemon=True).start()
         signal.signal(signal.SIGTERM, _stop)
@@ -35,10 +36,11 @@ def work(
         environment.isolate(home)
         nb = _execute(path, parameters, timeouts)
         _no_more_signals()
+        stage = "its result could not be written: "
         if mp.parent_process().is_alive():  # type: ignore[union-attr]
             _write(nb, path, out, parameters)
     except (Exception, KeyboardInterrupt) as error:
-        say.send(one_line(error))
+        say.send(stage + one_line(error))
 
 
 def _write(nb: Any, path: Path, out: Path, parameters: dict[str, object]) -> None:

@@ -97,10 +97,12 @@ def test_a_toggle_the_notebook_does_not_have(tmp_path):
     assert "--debug-vm" in one_line(CliRunner().invoke(main, ["meeting", str(path), "--debug-vm"]))
 
 
-def test_a_notebook_that_is_broken(notebook, tmp_path):
-    notebook.with_name("other.ipynb").write_text("{", encoding="utf-8")
+@pytest.mark.parametrize("broken", ["{", '{"nbformat": 99, "cells": []}', '{"cells": []}'])
+def test_a_notebook_that_is_broken(notebook, tmp_path, broken, capsys):
+    notebook.with_name("other.ipynb").write_text(broken, encoding="utf-8")
     (tmp_path / "copies").mkdir()
     assert meeting.with_parameters(notebook, {"arch": "x86"}, tmp_path / "copies").exists(), "the other one is left out"
+    assert "other is left out: " in capsys.readouterr().err
     notebook.write_text("{", encoding="utf-8")
     said = one_line(CliRunner().invoke(main, ["meeting", str(notebook), "--arch", "x86"]))
     assert "cannot be read as a notebook" in said

@@ -154,7 +154,7 @@ def test_a_page_that_cannot_be_written_says_why(tmp_path):
     limited = lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (400_000, 400_000))  # noqa: E731
     done = subprocess.run(command(path, "-o", out), preexec_fn=limited, capture_output=True, text=True, check=False)
     assert done.returncode == 1
-    assert stderr_lines(done.stderr) == ["FAILED n: File too large"]
+    assert stderr_lines(done.stderr) == ["FAILED n: its result could not be written: File too large"]
     assert "Traceback" not in done.stderr
 
 
