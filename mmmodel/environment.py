@@ -10,8 +10,8 @@ import json
 import os
 import platform
 import sys
-from collections.abc import Iterable
-from contextlib import suppress
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -46,11 +46,25 @@ def prepare(folder: Path) -> None:
 
 def isolate(folder: Path) -> None:
     """The same, and this process has no other Jupyter settings: no user's configuration, templates or kernels."""
-    for name in [name for name in os.environ if name.startswith("JUPYTER")]:
-        del os.environ[name]
+    _take("JUPYTER", "IPYTHON", "PYTHON")
     for name in ("CONFIG", "DATA", "RUNTIME"):
         os.environ[f"JUPYTER_{name}_DIR"] = str(folder / name.lower())
     prepare(folder)
+
+
+def _take(*prefixes: str) -> dict[str, str]:
+    """Take the variables with one of these prefixes out of the environment."""
+    return {name: os.environ.pop(name) for name in list(os.environ) if name.startswith(prefixes)}
+
+
+@contextmanager
+def clean() -> Iterator[None]:
+    """What is started meanwhile knows nothing of the user's settings for Python and Jupyter."""
+    taken = _take("JUPYTER", "IPYTHON", "PYTHON")
+    try:
+        yield
+    finally:
+        os.environ.update(taken)
 
 
 def write(path: Path, text: str) -> None:
@@ -81,8 +95,7 @@ def facts(folder: Path) -> dict[str, Any]:
 
 def start() -> None:
     """Become a kernel: no PYTHON* variable, no system-wide or user's IPython configuration, packages in order."""
-    for name in [name for name in os.environ if name.startswith(("PYTHON", "IPYTHON_", "MPLBACKEND"))]:
-        del os.environ[name]
+    _take("IPYTHON_", "MPLBACKEND", "PYTHON")
     if ROOT not in sys.path:
         sys.path.insert(next((i for i, p in enumerate(sys.path) if p.endswith("-packages")), len(sys.path)), ROOT)
     sys.path += [p for p in os.environ.pop("MMMODEL_PATH").split(os.pathsep) if p not in sys.path]

@@ -141,6 +141,8 @@ def _writable(out: Path) -> Iterator[None]:
         yield
     except OSError as error:
         raise UsageError(f"{error.filename or out}: {error.strerror or error}") from None
+    except EOFError:
+        raise UsageError("no process could be started") from None
 
 
 @contextmanager
@@ -214,7 +216,7 @@ def _start_server() -> Any:
     """Where processes are forked from: it imports papermill once, and what stops the run does not stop it first."""
     context = mp.get_context("forkserver")
     context.set_forkserver_preload(["papermill", "nbconvert", "bs4", "IPython.lib.lexers"])
-    with _stopping(signal.SIG_IGN):  # inherited by the server, so for a moment also ours
+    with environment.clean(), _stopping(signal.SIG_IGN):  # both inherited, so for a moment also ours
         ensure_running()
     return context
 

@@ -61,7 +61,6 @@ def configured(tmp_path_factory):
         "MPLBACKEND": "pdf",
         "PYTHONOPTIMIZE": "1",
         "JUPYTER_PREFER_ENV_PATH": "0",
-        "IPYTHON_SUPPRESS_CONFIG_ERRORS": "?",
     }
     return home / "cwd", {name: str(home / value) for name, value in own.items()} | more
 
