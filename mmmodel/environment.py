@@ -8,11 +8,9 @@ from __future__ import annotations
 
 import json
 import os
-import platform
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -79,6 +77,8 @@ def write(path: Path, text: str) -> None:
 
 def versions(packages: Iterable[str]) -> dict[str, str]:
     """The versions of packages as this process finds them."""
+    from importlib.metadata import PackageNotFoundError, version
+
     found = {}
     for package in packages:
         with suppress(PackageNotFoundError):
@@ -95,6 +95,8 @@ def facts(folder: Path) -> dict[str, Any]:
 
 def start() -> None:
     """Become a kernel: no PYTHON* variable, no system-wide or user's IPython configuration, packages in order."""
+    import platform
+
     _take("IPYTHON_", "MPLBACKEND", "PYTHON")
     if ROOT not in sys.path:
         sys.path.insert(next((i for i, p in enumerate(sys.path) if p.endswith("-packages")), len(sys.path)), ROOT)

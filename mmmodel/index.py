@@ -33,7 +33,7 @@ INDEX = """
 <main><h1>{{ title }}</h1>{% if not end %}<p class="error bad">✗ This run has not ended, or was killed.</p>{% endif %}
 {% if interrupted %}<p class="error bad">✗ This run was interrupted by {{ interrupted }}.</p>{% endif %}{{ summary }}
 <p>{{ notebooks | selectattr("status", "equalto", "ok") | list | length }} of {{ notebooks | length }}
-notebooks ran to their end; {{ checked | length }} of {{ checks | length }} claims were checked, and
+notebooks ran without a failure; {{ checked | length }} of {{ checks | length }} claims were checked, and
 {{ checked | selectattr("holds") | list | length }} of them hold. Parameters:
 {% for name, value in parameters.items() %}<code>{{ name }} = {{ value | pprint }}</code>
 {{- ", " if not loop.last }}{% else %}as in the notebooks{% endfor %}.</p>

@@ -7,8 +7,6 @@ import json
 from pathlib import Path
 from typing import Any
 
-import platformdirs
-
 from .data import notebooks_dir, rows
 from .environment import write
 
@@ -72,6 +70,8 @@ def promised(path: Path) -> list[str]:
 
 def data_dir() -> Path:
     """The folder for what belongs to the reader, where the platform has such things."""
+    import platformdirs
+
     return platformdirs.user_data_path("mmmodel", appauthor=False)
 
 

@@ -59,16 +59,13 @@ class Results:
             "notebooks": [asdict(outcome) for outcome in outcomes],
         }
         summary = Markup("".join(notebook.pop("summary") for notebook in found["notebooks"]))
-        files = {self.out / "run.json": json.dumps(found, indent=1) + "\n"}
-        files[self.out / "claims.csv"] = index.table(claims)
-        files[self.out / "claims.html"] = index.ledger(claims, missing)
-        files[self.out / "index.html"] = index.index(
-            found, claims, missing, title=TITLE, failures=failures, summary=summary
-        )
+        page = index.index(found, claims, missing, title=TITLE, failures=failures, summary=summary)
+        files = {self.out / "claims.csv": index.table(claims), self.out / "claims.html": index.ledger(claims, missing)}
         if self.junit:
             files[self.junit] = junit(outcomes, self.start)
         if self.summary:
             files[self.summary] = markdown(found, outcomes)
+        files |= {self.out / "index.html": page, self.out / "run.json": json.dumps(found, indent=1) + "\n"}
         for path, text in files.items():
             _write(path, text)
         return {**found, "claims": claims}
