@@ -44,6 +44,7 @@ def __getattr__(name: str) -> Any:
     if name not in _HOME:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     home = _HOME[name]
+    _in_notebooks()
     value = import_module(f"{__name__}.{home or name}")
     globals()[name] = value = getattr(value, name) if home else value
     return value
@@ -55,11 +56,8 @@ def __dir__() -> list[str]:
 
 
 def _in_notebooks() -> None:
-    """A verdict shows itself as a banner: in IPython, when the first one is shown."""
+    """In IPython a verdict shows itself as a banner."""
     shell = sys.modules["IPython"].get_ipython() if "IPython" in sys.modules else None
     if shell is not None:
         formatter = shell.display_formatter.formatters["text/html"]
         formatter.for_type_by_name(f"{__name__}.verdict", "Verdict", lambda v: str(__getattr__("banner")(v)))
-
-
-_in_notebooks()

@@ -29,7 +29,8 @@ def claim(id: str, holds: bool, how: str = "") -> None:
         raise ValueError(f"unknown claim {id!r}; {hint}")
     numpy_bool = getattr(getattr(holds, "dtype", None), "kind", "") == "b" and getattr(holds, "ndim", 1) == 0
     if not isinstance(holds, bool) and not numpy_bool:
-        raise TypeError(f"claim {id}: holds must be True or False, not {type(holds).__name__}")
+        undecided = "; what is undecided is no claim" if holds is None else ""
+        raise TypeError(f"claim {id}: holds must be True or False, not {type(holds).__name__}{undecided}")
     verdict = bool(holds)
     text = sentence(known[id], verdict, how)
     output = {

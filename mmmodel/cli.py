@@ -10,12 +10,13 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Executor
 from contextlib import contextmanager, suppress
 from functools import wraps
-from pathlib import Path
 from typing import Any
 
 import click
 
 from .build import Build, BuildError
+from .cli_notebooks import TOGGLES, lab, meeting, run
+from .notebooks import UsageError
 from .patch_files import load, named, stack
 
 
@@ -45,7 +46,7 @@ class Commands(click.Group):
         """Run the command."""
         try:
             return super().invoke(ctx)
-        except BuildError as error:
+        except (BuildError, UsageError) as error:
             raise BadUsage(str(error)) from None
 
 
@@ -58,12 +59,9 @@ def build_options(command: Callable[..., Any]) -> Callable[..., Any]:
         return command(build=Build(**toggles, patches=tuple(named(text) for text in patch)), **options)
 
     for option in (
-        click.option("--patch", multiple=True, help="A name, or your own: file.py:Class. Repeat to stack, in order."),
         click.option("--debug-vm", is_flag=True, help="CONFIG_DEBUG_VM=y."),
         click.option("--thp/--no-thp", default=None, help="Default: what the arch supports."),
-        click.option("--swap/--no-swap", default=True, show_default=True, help="CONFIG_SWAP."),
-        click.option("--arch", default="s390", show_default=True),
-        click.option("--version", default="v4.6", show_default=True, help="Kernel version."),
+        *TOGGLES,
     ):
         wrapped = option(wrapped)
     return wrapped
@@ -192,44 +190,6 @@ def matrix(archs: tuple[str, ...], versions: tuple[str, ...], patches: tuple[str
     sys.exit(exit_status(frame["status"]))
 
 
-def asked_for(build: Build) -> dict[str, Any]:
-    """The toggles given on the command line, as parameters of a notebook."""
-    if own := [patch.__name__ for patch in build.patches if isinstance(patch, type)]:
-        raise BadUsage(f"a notebook takes patches by name, and {own[0]} is from a file: mmmodel verdict takes it")
-    toggles = {name: getattr(build, name) for name in ("version", "arch", "swap", "thp", "debug_vm")}
-    toggles["patches"] = list(build.patches)
-    source = click.get_current_context().get_parameter_source
-    default = click.core.ParameterSource.DEFAULT
-    return {n: v for n, v in toggles.items() if source("patch" if n == "patches" else n) is not default}
-
-
-@main.command()
-@click.argument("notebooks", nargs=-1, type=click.Path(path_type=Path))
-@build_options
-@click.option("-o", "--output", type=click.Path(path_type=Path), default=Path("report"), show_default=True)
-@click.option("-p", "--parameter", nargs=2, multiple=True, metavar="NAME VALUE", help="Any notebook parameter.")
-@click.option("-j", "--jobs", type=click.IntRange(1), help="Notebooks at a time; default one per core.")
-def run(build: Build, notebooks: tuple[Path, ...], output: Path, parameter: tuple[tuple[str, str], ...],
-        jobs: int | None) -> None:  # fmt: skip
-    """Execute NOTEBOOKS (all by default) and write the report. Exit status 1 if one fails or a claim is false.
-
-    Example: mmmodel run -o report --version v4.7 --no-swap
-    """
-    from .run import UsageError
-    from .run import run as execute
-
-    chosen = asked_for(build)
-    chosen |= {name: parsed(value) for name, value in parameter}
-    try:
-        report = execute(notebooks or None, output, chosen, jobs=jobs)
-    except UsageError as error:
-        raise BadUsage(str(error)) from None
-    for failure in report.failures:
-        click.echo(f"FAILED {failure}", err=True)
-    click.echo(f"{len(report.claims)} claims in {report.seconds:.1f} s; open {report.index}")
-    sys.exit(not report.ok)
-
-
 @contextmanager
 def workers(scheduler: str | None, patches: Sequence[str] = ()) -> Iterator[Executor]:
     """The processes of this machine, or the workers of a Dask cluster: a lost worker's share is done by the others."""
@@ -253,56 +213,8 @@ def workers(scheduler: str | None, patches: Sequence[str] = ()) -> Iterator[Exec
         yield client.get_executor(retries=5)
 
 
-def parsed(value: str) -> Any:
-    """A parameter as typed: JSON where it is JSON (true, 3, ["q2"]), text otherwise."""
-    try:
-        return json.loads(value)
-    except ValueError:
-        return value
-
-
-@main.command()
-@click.argument("notebook", default="10-the-decision")
-@build_options
-@click.option("--port", type=click.IntRange(0, 65535), default=0, help="Default: a free one.")
-@click.option("--no-browser", is_flag=True, help="Only print the address.")
-@click.option("--theme", type=click.Choice(["light", "dark"]), default="light", show_default=True)
-def meeting(build: Build, notebook: str, port: int, no_browser: bool, theme: str) -> None:
-    """Serve NOTEBOOK (name, number or path; the decision by default) as a dashboard, without code (extra: meeting).
-
-    Example: mmmodel meeting 03 --arch x86 --port 8890
-    """
-    try:
-        from .meeting import serve
-    except ImportError as error:
-        if (error.name or "").split(".")[0] != "voila":
-            raise
-        raise BadUsage("meeting needs the extra: pip install 'mmmodel[meeting]'") from None
-    from .run import UsageError
-
-    try:
-        serve(notebook, asked_for(build), port, not no_browser, theme)
-    except UsageError as error:
-        raise BadUsage(str(error)) from None
-
-
-@main.command()
-@click.argument("jupyter", nargs=-1, type=click.UNPROCESSED)
-def lab(jupyter: tuple[str, ...]) -> None:
-    """Open the notebooks in JupyterLab.
-
-    Example: mmmodel lab -- --no-browser --port 8890
-    """
-    import os
-
-    from .data import notebooks_dir
-    from .worker import kernels_import_us
-
-    kernels_import_us()
-    options = ["--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate"]
-    if not any(option.startswith("--notebook-dir") for option in jupyter):
-        options.append(f"--notebook-dir={notebooks_dir()}")
-    os.execv(sys.executable, [sys.executable, "-m", "jupyterlab", *options, *jupyter])
+for command in (run, meeting, lab):
+    main.add_command(command)
 
 
 if __name__ == "__main__":

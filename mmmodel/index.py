@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from typing import Any
 
 from .claims import VERDICT, checked
@@ -20,18 +20,20 @@ RELATIONS = {
     "answers": "✓ answered",
 }
 """How the sentence that is checked (`we_check`) stands to the one that was said, and the verdict if it holds."""
+NOT_CHECKED = "✗ not checked"
 MACROS = """
 {%- macro mark(good, word) %}<b class="{{ "good" if good else "bad" }}">{{ word }}</b>{% endmacro -%}
 {%- macro said(check) %}{{ check.text }}{% if check.row.we_check %}
 <br><small>said: {{ check.row.statement }}</small>{% endif %}{% endmacro -%}
-{%- macro verdict(check) %}{% if check.where %}{{ mark(check.holds, check.verdict) }}{% else %}<b>? open</b>{% endif %}
+{%- macro verdict(check) %}{% if check.open %}<b>? open</b>{% else %}{{ mark(check.holds, check.verdict) }}{% endif %}
 {%- for name in check.where %}<br><a href="{{ name | urlencode }}.html#claim-{{ check.row.id }}">{{ name }}</a>
 {%- endfor %}{% endmacro -%}
 """
 INDEX = """
-<main><h1>{{ title }}</h1>{{ summary }}
+<main><h1>{{ title }}</h1>{% if not end %}<p class="error bad">✗ This run has not ended, or was killed.</p>{% endif %}
+{% if interrupted %}<p class="error bad">✗ This run was interrupted by {{ interrupted }}.</p>{% endif %}{{ summary }}
 <p>{{ notebooks | selectattr("status", "equalto", "ok") | list | length }} of {{ notebooks | length }}
-notebooks ran to their end; {{ checked | length }} of {{ checks | length }} claims were checked, and
+notebooks ran without a failure; {{ checked | length }} of {{ checks | length }} claims were checked, and
 {{ checked | selectattr("holds") | list | length }} of them hold. Parameters:
 {% for name, value in parameters.items() %}<code>{{ name }} = {{ value | pprint }}</code>
 {{- ", " if not loop.last }}{% else %}as in the notebooks{% endfor %}.</p>
@@ -69,37 +71,40 @@ limit or a correction, the sentence that was checked comes first and the one tha
 """
 
 
-def checks(claims: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+def checks(claims: Sequence[Mapping[str, Any]], missing: Container[str] = ()) -> list[dict[str, Any]]:
     """Each row of data/claims.csv with what a run found: text, holds, verdict in words, where, how.
 
-    Nowhere checked it is `open`; checked in several places it holds if it does in all.
+    Nowhere checked it is `open`, or `missing` if this run had to; checked in several places it holds if it does in all.
     """
     found = []
     for row in rows("claims"):
         mine = [claim for claim in claims if claim["id"] == row["id"]]
-        holds = all(claim["holds"] for claim in mine)
-        words = RELATIONS[row["relation"]] if holds else VERDICT[False]
+        lost = not mine and row["id"] in missing
+        holds = not lost and all(claim["holds"] for claim in mine)
+        words = NOT_CHECKED if lost else RELATIONS[row["relation"]] if holds else VERDICT[False]
         where = list(dict.fromkeys(claim["notebook"] for claim in mine))
         how = list(dict.fromkeys(claim["how"] for claim in mine if claim["how"]))
-        text = {"text": checked(row), "verdict": words if mine else "? open"}
-        found.append({"row": row, "holds": holds, "where": where, "how": how, **text})
+        text = {"text": checked(row), "verdict": words if mine or lost else "? open"}
+        found.append({"row": row, "holds": holds, "open": not mine and not lost, "where": where, "how": how, **text})
     return found
 
 
-def index(run: Mapping[str, Any], claims: Sequence[Mapping[str, Any]], **values: object) -> str:
+def index(
+    run: Mapping[str, Any], claims: Sequence[Mapping[str, Any]], missing: Container[str] = (), **values: object
+) -> str:
     """The run as one page: the answer, what went wrong, the notebooks, the claims, the environment.
 
     `values` are the title, the failures, and the summary as Markup; everything else is escaped.
     """
-    found = checks(claims)
+    found = checks(claims, missing)
     done = [check for check in found if check["where"]]
     return render(HEAD + MACROS + INDEX, css=CSS, checks=found, checked=done, **run, **values)
 
 
-def ledger(claims: Sequence[Mapping[str, Any]]) -> str:
+def ledger(claims: Sequence[Mapping[str, Any]], missing: Container[str] = ()) -> str:
     """The claims as a page: statement, who said it, verdict, what was found, kind of evidence, notebook, source."""
     groups: dict[str, list[Any]] = {}
-    for check in checks(claims):
+    for check in checks(claims, missing):
         groups.setdefault(check["row"]["said_by"], []).append(check)
     counted = Counter(check["verdict"] for group in groups.values() for check in group)
     css = CSS + "body { max-width: 90rem } .source { overflow-wrap: anywhere; min-width: 16rem }"

@@ -6,7 +6,6 @@ else takes it, and its pages are kept from fetching anything from the network.
 
 from __future__ import annotations
 
-import json
 import logging
 import os
 import secrets
@@ -27,10 +26,9 @@ from tornado.ioloop import IOLoop
 from traitlets.config import Config
 from voila.app import Voila
 
-from .data import notebooks_dir
+from . import environment
+from .notebooks import UsageError, find, load
 from .report import parameters_of
-from .run import UsageError
-from .worker import kernels_import_us
 
 HOST = "127.0.0.1"
 POLICY = (
@@ -62,21 +60,6 @@ class Dashboard(Voila):
             self.stop()
 
 
-def find(name: str) -> Path:
-    """A notebook by its path, its name or its number.
-
-    Raises UsageError, naming those there are.
-    """
-    there = sorted(notebooks_dir().glob("*.ipynb"))
-    if (path := Path(name)).is_file() and path.suffix == ".ipynb":
-        return path.resolve()
-    stem = name.removesuffix(".ipynb")
-    for path in there:
-        if path.stem == stem or (stem.isdigit() and path.stem.startswith(f"{stem:0>2}-")):
-            return path
-    raise UsageError(f"no notebook {name}; there are: {', '.join(path.stem for path in there) or 'none'}")
-
-
 def with_parameters(notebook: Path, parameters: Mapping[str, object], folder: Path) -> Path:
     """Copies of a notebook and of those beside it, so that links work, with other parameters. Returns that of it.
 
@@ -84,10 +67,11 @@ def with_parameters(notebook: Path, parameters: Mapping[str, object], folder: Pa
     """
     for path in notebook.parent.glob("*.ipynb"):
         try:
-            known = parameters_of(json.loads(path.read_text(encoding="utf-8"))["cells"])
-        except (OSError, ValueError, KeyError, TypeError, SyntaxError) as error:
+            known = parameters_of(load(path)["cells"])
+        except (UsageError, SyntaxError, ValueError) as error:
             if path == notebook:
-                raise UsageError(f"{path} cannot be read as a notebook: {error}") from None
+                raise UsageError(f"{path.stem}: {error}") from None
+            print(f"note: {path.stem} is left out: {error}", file=sys.stderr)
             continue
         if path == notebook and (unknown := [name for name in parameters if name not in known]):
             raise UsageError(f"{path.stem} has no parameter {unknown[0]}; known: {', '.join(known) or 'none'}")
@@ -102,15 +86,16 @@ def serve(name: str, parameters: Mapping[str, object], port: int, browser: bool,
 
     Raises UsageError, before anything is started, for a notebook, a parameter or a port that cannot be.
     """
-    notebook = find(name)
+    load(notebook := find(name))
     with tempfile.TemporaryDirectory(prefix="mmmodel-") as temporary:
         folder = Path(temporary)
         (folder / "index.html.j2").write_text(TEMPLATE, encoding="utf-8")
+        environment.isolate(folder / "jupyter")
         if parameters:
             notebook = with_parameters(notebook, parameters, folder)
         with _listening(port) as listener:
             token = secrets.token_urlsafe(24)
-            app = Dashboard(listener, config=_config(token, notebook.parent, theme))
+            app = Dashboard(listener, config=_config(token, notebook.parent, theme), config_file_paths=[])
             app.initialize([])
             app.template_paths.insert(0, temporary)
             logging.getLogger("tornado.general").setLevel(logging.ERROR)  # it warns about Jupyter's time between pings
@@ -132,7 +117,6 @@ def _listening(port: int) -> socket.socket:
 
 def _config(token: str, root: Path, theme: str) -> Config:
     """What Voila is told; the token is not on a command line, where others could read it."""
-    kernels_import_us()
     return Config(
         {
             "Voila": {

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from . import report
 from .claims import MIME, sentence
 from .data import rows
+from .unchecked import unchecked
 
 SLOW = 10.0  # seconds; slower cells are named in run.json
 STATUS = {"CellTimeoutError": "timed out", "KeyboardInterrupt": "stopped"}
@@ -30,11 +31,15 @@ class Failure:
 
 @dataclass
 class Outcome:
-    """What became of one notebook; `page`: does NAME.html exist? `summary`: HTML for the first page of the report."""
+    """What became of one notebook; `page`: does NAME.html exist? `summary`: HTML for the first page of the report.
+
+    `promised`: the claims it has to check.
+    """
 
     name: str
     title: str
     question: str
+    promised: Sequence[str] = ()
     status: str = "not run"
     start: str = ""
     end: str = ""
@@ -46,16 +51,17 @@ class Outcome:
     summary: str = ""
 
     def fail(self, error: str, cell: int | None = None, claim: str = "", status: str = "failed") -> None:
-        """Note a failure."""
+        """Note a failure; the first one is the status."""
+        self.status = self.status if self.failures else status
         self.failures.append(Failure(self.name, error, cell, claim))
-        self.status = status
 
 
 def read(nb: Mapping[str, Any], outcome: Outcome) -> Outcome:
     """Read times, claims and failures off an executed notebook."""
     times = nb["metadata"]["papermill"]
     outcome.status, outcome.start, outcome.end = "ok", times["start_time"], times["end_time"]
-    outcome.seconds, outcome.summary = round(times["duration"], 2), report.summary(nb)
+    outcome.seconds = round(times["duration"] or 0, 2)
+    outcome.summary = "\n".join(html for _, html in report.summaries(nb))
     for number, cell in report.numbered(nb["cells"]):
         if (seconds := cell["metadata"]["papermill"]["duration"] or 0) > SLOW:
             outcome.slow_cells[number] = round(seconds, 2)
@@ -67,9 +73,11 @@ def read(nb: Mapping[str, Any], outcome: Outcome) -> Outcome:
             elif output["output_type"] == "error":
                 name, text = output["ename"], next(iter(output["evalue"].splitlines()), "")
                 if name in STATUS:
-                    outcome.fail(text, number, status=STATUS[name])
+                    outcome.fail(text or name, number, status=STATUS[name])
                 elif name != "ClaimFailed" or not outcome.failures:
                     outcome.fail(f"{name}: {text}", number)
+    for error, place, claim in unchecked(nb, outcome.promised):
+        outcome.fail(error, place, claim)
     return outcome
 
 

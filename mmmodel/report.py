@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import os
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -13,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from .claims import MIME
+from .environment import write as write
 
 SHOWN = ["text/html", "text/markdown", "image/svg+xml", "image/png", "image/jpeg", "text/plain"]
 WIDGET = "application/vnd.jupyter.widget-view+json"
@@ -89,7 +89,7 @@ def parameters_of(cells: Iterable[Mapping[str, Any]]) -> dict[str, object]:
     From the syntax tree of the cell tagged `parameters`: papermill's own inspection goes by lines and loses,
     for example, a parameter annotated `int | None`.
     """
-    cell = next((cell for cell in cells if "parameters" in cell["metadata"].get("tags", [])), {"source": ""})
+    cell = next((cell for cell in cells if tagged(cell, "parameters")), {"source": ""})
     found: dict[str, object] = {}
     for node in ast.parse("".join(cell["source"])).body:
         if isinstance(node, ast.Assign | ast.AnnAssign) and node.value:
@@ -105,12 +105,8 @@ def numbered(cells: Iterable[Any]) -> Iterator[tuple[int, Any]]:
     number = 0
     for cell in cells:
         if cell["cell_type"] == "code":
-            number += not _injected(cell)
+            number += not tagged(cell, "injected-parameters")
             yield number, cell
-
-
-def _injected(cell: Mapping[str, Any]) -> bool:
-    return "injected-parameters" in cell["metadata"].get("tags", [])
 
 
 def page(nb: Any, folder: Path, given: Mapping[str, object], failures: Sequence[object]) -> str:
@@ -137,7 +133,7 @@ def _anchored(nb: Any) -> Any:
     """A copy with an anchor on each code cell and claim, without widgets: their view is an output too."""
     nb, seen = deepcopy(nb), {""}
     for number, cell in numbered(nb.cells):
-        cell.metadata.anchor = "parameters-of-this-run" if _injected(cell) else f"cell-{number}"
+        cell.metadata.anchor = "parameters-of-this-run" if tagged(cell, "injected-parameters") else f"cell-{number}"
         cell.outputs = [output for output in cell.outputs if WIDGET not in output.get("data", {})]
         for output in cell.outputs:
             id = output.get("data", {}).get(MIME, {}).get("id", "")
@@ -159,11 +155,17 @@ def offline(body: str) -> str:
     return str(soup)
 
 
-def summary(nb: Mapping[str, Any]) -> str:
-    """What the cells tagged `summary` of an executed notebook show, claims left out, as HTML."""
-    cells = [cell for _, cell in numbered(nb["cells"]) if "summary" in cell["metadata"].get("tags", [])]
-    shown = [output.get("data", {}) for cell in cells for output in cell["outputs"]]
-    return offline("\n".join("".join(data["text/html"]) for data in shown if "text/html" in data and MIME not in data))
+def summaries(nb: Mapping[str, Any]) -> Iterator[tuple[int, str]]:
+    """For each code cell tagged `summary` its number and what it shows, claims left out, as HTML."""
+    for number, cell in numbered(nb["cells"]):
+        if tagged(cell, "summary"):
+            shown = [data for o in cell["outputs"] if "text/html" in (data := o.get("data", {})) and MIME not in data]
+            yield number, offline("\n".join("".join(data["text/html"]) for data in shown))
+
+
+def tagged(cell: Mapping[str, Any], tag: str) -> bool:
+    """Whether a cell has a tag."""
+    return tag in cell["metadata"].get("tags", [])
 
 
 def render(template: str, css: str, **values: object) -> str:
@@ -172,13 +174,3 @@ def render(template: str, css: str, **values: object) -> str:
     from markupsafe import Markup
 
     return Environment(autoescape=True).from_string(template).render(css=Markup(css), **values)
-
-
-def write(path: Path, text: str) -> None:
-    """Write a file in one step: a reader sees the old one or the new one, never a part."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        temporary.write_text(text, encoding="utf-8")
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)

@@ -11,21 +11,42 @@ import threading
 from pathlib import Path
 from typing import Any
 
-from . import report
+from . import environment, report
+from .notebooks import one_line, promised
 from .outcome import Outcome, read
 
 
-def work(path: Path, out: Path, parameters: dict[str, object], deadline: float, timeouts: dict[str, int]) -> None:
-    """The life of a process: execute one notebook, write it down, and as a page."""
+def work(
+    path: Path,
+    out: Path,
+    parameters: dict[str, object],
+    deadline: float,
+    timeouts: dict[str, int],
+    home: Path,
+    say: Any,
+) -> None:
+    """The life of a process: execute one notebook, write it down, and as a page; `say` what prevents that."""
     os.setsid()  # a Ctrl-C in the terminal is for the run, which stops its processes
-    threading.Thread(target=_follow_parent, daemon=True).start()
-    signal.signal(signal.SIGTERM, _stop)
-    signal.signal(signal.SIGALRM, _stop)
-    signal.setitimer(signal.ITIMER_REAL, deadline)
-    nb = _execute(path, parameters, timeouts)
-    _no_more_signals()
+    stage = ""
+    try:
+        threading.Thread(target=_follow_parent, daemon=True).start()
+        signal.signal(signal.SIGTERM, _stop)
+        signal.signal(signal.SIGALRM, _stop)
+        signal.setitimer(signal.ITIMER_REAL, deadline)
+        environment.isolate(home)
+        nb = _execute(path, parameters, timeouts)
+        _no_more_signals()
+        stage = "its result could not be written: "
+        if mp.parent_process().is_alive():  # type: ignore[union-attr]
+            _write(nb, path, out, parameters)
+    except (Exception, KeyboardInterrupt) as error:
+        say.send(stage + one_line(error))
+
+
+def _write(nb: Any, path: Path, out: Path, parameters: dict[str, object]) -> None:
+    """The executed notebook, and its page."""
     report.write(out / f"{path.stem}.ipynb", json.dumps(nb, indent=1, ensure_ascii=False) + "\n")
-    failures = read(nb, Outcome(path.stem, "", "")).failures
+    failures = read(nb, Outcome(path.stem, "", "", promised(path))).failures
     report.write(out / f"{path.stem}.html", report.page(nb, path.parent, parameters, failures))
 
 
@@ -48,12 +69,6 @@ def _no_more_signals() -> None:
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
 
 
-def kernels_import_us() -> None:
-    """Kernels started from now on import the package that starts them, installed or not."""
-    folders = [str(Path(__file__).resolve().parents[1]), os.environ.get("PYTHONPATH", "")]
-    os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, folders))
-
-
 def _execute(path: Path, parameters: dict[str, object], timeouts: dict[str, int]) -> Any:
     """Execute a notebook with papermill; what stops it becomes an error output of the cell it stopped in."""
     from nbformat.v4 import new_output
@@ -70,7 +85,6 @@ def _execute(path: Path, parameters: dict[str, object], timeouts: dict[str, int]
             cls.nb = manager.nb
             super().execute_managed_notebook(manager, kernel_name, **options)
 
-    kernels_import_us()
     papermill_engines.register("keeping", Keeping)
     logging.getLogger("papermill").disabled = True  # what it has to say is in the notebook
     fixed = {"engine_name": "keeping", "kernel_name": "python3", "language": "python", "progress_bar": False}

@@ -53,6 +53,11 @@ def test_only_booleans_are_verdicts(holds, capsys):
     assert not capsys.readouterr().out
 
 
+def test_what_is_undecided_is_no_claim():
+    with pytest.raises(TypeError, match="what is undecided is no claim"):
+        claim("M01", None)
+
+
 def test_an_unknown_id_names_its_neighbours():
     with pytest.raises(ValueError, match=r"unknown claim 'm09'; did you mean M09"):
         claim("m09", True)

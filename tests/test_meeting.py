@@ -10,7 +10,6 @@ import urllib.error
 import urllib.request
 from html import unescape
 from http.cookiejar import CookieJar
-from pathlib import Path
 
 import psutil
 import pytest
@@ -21,6 +20,7 @@ from serving import cell, served, write_notebook
 import mmmodel as mm
 from mmmodel.cli import main
 from mmmodel.data import notebooks_dir
+from mmmodel.notebooks import find
 
 pytest.importorskip("voila", reason="pip install 'mmmodel[meeting]'")
 meeting = pytest.importorskip("mmmodel.meeting")
@@ -66,13 +66,13 @@ def one_line(result):
 
 @pytest.mark.parametrize("name", ["03", "3", "03-two-ways-to-gather", "03-two-ways-to-gather.ipynb"])
 def test_a_notebook_by_its_number_or_name(name):
-    assert meeting.find(name) == notebooks_dir() / "03-two-ways-to-gather.ipynb"
+    assert find(name) == notebooks_dir() / "03-two-ways-to-gather.ipynb"
 
 
 def test_a_notebook_by_its_path(notebook, monkeypatch):
-    assert meeting.find(str(notebook)) == notebook
+    assert find(str(notebook)) == notebook
     monkeypatch.chdir(notebook.parent)
-    assert meeting.find("other.ipynb") == notebook.with_name("other.ipynb")
+    assert find("other.ipynb") == notebook.with_name("other.ipynb")
 
 
 @pytest.mark.parametrize("name", ["99", "10-the-decisions", "nowhere/03.ipynb", "", __file__])
@@ -94,13 +94,15 @@ def test_a_toggle_the_notebook_does_not_have(tmp_path):
     path.write_text(path.read_text().replace("swap = True", "swop = True"))
     said = one_line(CliRunner().invoke(main, ["meeting", str(path), "--no-swap"]))
     assert "bare has no parameter swap; known: version, arch, swop, patches" in said
-    assert "no parameter debug_vm" in one_line(CliRunner().invoke(main, ["meeting", str(path), "--debug-vm"]))
+    assert "--debug-vm" in one_line(CliRunner().invoke(main, ["meeting", str(path), "--debug-vm"]))
 
 
-def test_a_notebook_that_is_broken(notebook, tmp_path):
-    notebook.with_name("other.ipynb").write_text("{", encoding="utf-8")
+@pytest.mark.parametrize("broken", ["{", '{"nbformat": 99, "cells": []}', '{"cells": []}'])
+def test_a_notebook_that_is_broken(notebook, tmp_path, broken, capsys):
+    notebook.with_name("other.ipynb").write_text(broken, encoding="utf-8")
     (tmp_path / "copies").mkdir()
     assert meeting.with_parameters(notebook, {"arch": "x86"}, tmp_path / "copies").exists(), "the other one is left out"
+    assert "other is left out: " in capsys.readouterr().err
     notebook.write_text("{", encoding="utf-8")
     said = one_line(CliRunner().invoke(main, ["meeting", str(notebook), "--arch", "x86"]))
     assert "cannot be read as a notebook" in said
@@ -195,19 +197,3 @@ def test_a_browser_is_opened_and_the_token_is_in_no_list_of_processes(notebook, 
         assert url in page
         assert address.startswith("file://")
         assert os.path.basename(address.strip()) == "open.html"
-
-
-# -- JupyterLab
-
-
-@pytest.mark.parametrize("options", [[], ["--port=1"], ["--notebook-dir=elsewhere"]], ids=str)
-def test_lab_opens_the_notebooks_and_asks_nobody_for_updates(monkeypatch, options):
-    started = []
-    monkeypatch.setattr(os, "execv", lambda program, command: started.extend(command))
-    monkeypatch.setenv("PYTHONPATH", "before")
-    assert CliRunner().invoke(main, ["lab", "--", *options]).exit_code == 0
-    assert started[1:3] == ["-m", "jupyterlab"]
-    assert "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate" in started
-    folders = [option for option in started if option.startswith("--notebook-dir")]
-    assert folders == (options if "elsewhere" in str(options) else [f"--notebook-dir={notebooks_dir()}"])
-    assert os.environ["PYTHONPATH"].split(os.pathsep) == [str(Path(mm.__file__).parents[1]), "before"]

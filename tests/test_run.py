@@ -80,8 +80,8 @@ def found(folder, out):
 
 
 def failure(found, name):
-    (failure,) = [failure for failure in found.failures if failure.notebook == name]
-    return failure
+    """The first one of a notebook: its cause."""
+    return next(failure for failure in found.failures if failure.notebook == name)
 
 
 def page(out, name):
