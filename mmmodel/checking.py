@@ -93,15 +93,24 @@ def matrix(
     names = list(dict.fromkeys(choose("scenario", s, HOMES) for s in scenarios or SCENARIOS))
     wanted = list(dict.fromkeys(builds(archs, versions, swap, stacks)))
     found: dict[tuple[Build, str], Row] = {}
-    with tqdm(total=len(wanted) * len(names), desc="verdicts", unit="", disable=not progress) as bar, suppress(KeyboardInterrupt):
+    with (
+        tqdm(total=len(wanted) * len(names), desc="verdicts", unit="", disable=not progress) as bar,
+        suppress(KeyboardInterrupt),
+    ):
         for group, scenario, rows in _work(wanted, names, executor):
             found |= {(build, scenario): row for build, row in zip(group, rows, strict=True)}
             bar.update(len(group))
             if INTERRUPTED in rows:
                 break
     table = [
-        (b.version, b.arch, b.swap, "+".join(p.name or p.__name__ for p in b.patch_classes), name,
-         *found.get((b, name), INTERRUPTED))
+        (
+            b.version,
+            b.arch,
+            b.swap,
+            "+".join(p.name or p.__name__ for p in b.patch_classes),
+            name,
+            *found.get((b, name), INTERRUPTED),
+        )
         for b in wanted
         for name in names
     ]

@@ -120,7 +120,7 @@ def counted(number: int, what: str) -> str:
 def compiled(fix: str) -> Build:
     """The build of the price: s390 with swap, without the patches that are not compiled there."""
     build = Build(VERSION, patches=FIXES[fix])
-    return replace(build, patches=[patch for patch in FIXES[fix] if patch not in build.without_effect])
+    return replace(build, patches=tuple(patch for patch in FIXES[fix] if patch not in build.without_effect))
 
 
 def price(fix: str) -> float | None:

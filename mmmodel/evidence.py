@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from .build import Build
 from .data import frame
-from .invariants import references
 from .kernel.arches import arch_class
 from .kernel.machine import KernelBug
 from .kernel.mm_types import HUGE_ZERO_PAGE, Page
@@ -139,12 +138,7 @@ def counts(kernel: Any) -> Counts:
 
 def due(kernel: Any) -> Counts:
     """What HZR and PC should be now: one for each reference that exists."""
-    page = kernel.huge_zero_page.value
-    held = 0 if page is None else 1 + references(kernel)
-    pins = sum(kernel.compound_head(pin) is page for pin in kernel.pins)
-    if kernel.huge_zero_refcount is None:
-        return None, None if page is None else held + pins
-    return held, None if page is None else 1 + pins
+    return kernel.references_due()  # type: ignore[no-any-return]
 
 
 def page_state(page: Page) -> str:

@@ -198,7 +198,7 @@ def _read(verdict: Verdict, walk: Walk) -> None:
     verdict.states, verdict.transitions = len(walk.parents), walk.transitions
     verdict.depth, verdict.bound = len(verdict.witness) or walk.depth, "" if walk.found else walk.bound
     if verdict.bound:
-        verdict.what = f"none of the {verdict.states:,} states seen is wrong, up to {verdict.depth} steps from the start"
+        verdict.what = f"none of the {verdict.states:,} states seen is wrong, {verdict.depth} steps from the start"
 
 
 def replay(build: Build, program: Program, cpus: int, schedule: Iterable[int], **options: Any) -> Verdict:

@@ -175,7 +175,7 @@ class Explorer:
         self.at, self.heads = 0, dict[Any, tuple[int, dict[str, Any]]]()
         self.request, self.passed = None, place is None
         kernel.cpu, operations, outside = kernel.cpus[cpu], self.operations[cpu], place is None
-        self.begin(state, cpu, index)
+        self.begin(state, (cpu, index))
         try:
             while index < len(operations):
                 operations[index][1](self.front)
@@ -201,7 +201,7 @@ class Explorer:
             with suppress(Again):
                 return self.piece(place, cpu, state)
 
-    def begin(self, state: bytes, *maker: int) -> None:
+    def begin(self, state: bytes, maker: tuple[int, ...] = ()) -> None:
         """From here on, what is read and written is noted."""
         self.memory.load(state)
         self.memory.on_read, self.memory.on_write = self._read, self._write
@@ -340,7 +340,7 @@ class Explorer:
         """What an invariant reads, and what it finds."""
         self.kernel.quiet, self.kernel.cpu = quiet, self.kernel.cpus[0]
         while True:
-            self.begin(state, -1)
+            self.begin(state)
             self.inside = self.live = True
             found = broken(self.kernel, when) or next(iter(self.events), None)
             with suppress(Again):

@@ -44,7 +44,9 @@ def enter(registry: dict[str, Any], name: str, function: Any, entry: Any) -> Non
     Raises BuildError if it would replace another, or is no function with a name.
     """
     if not isinstance(name, str) or not name.strip() or not callable(function):
-        raise BuildError(f"a scenario is a function under a name, as in @mm.scenario('mine'), not {name!r}, {function!r}")
+        raise BuildError(
+            f"a scenario is a function with a name, as in @mm.scenario('mine'), not {name!r}, {function!r}"
+        )
     home = HOMES.get(name, {})
     if name in home and official(home[name][2]) and not official(function):
         raise BuildError(f"{name} is a scenario of the investigation: give yours another name")
