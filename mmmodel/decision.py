@@ -167,10 +167,7 @@ def touched(fix: str) -> Answer:
 
 
 def at_risk(fix: str) -> Answer:
-    """Configurations and users that could be hurt by the stack as a whole; derived from reading unless it says otherwise.
-
-    "not known" where nobody wrote it down.
-    """
+    """Whom the stack as a whole could hurt; derived from reading unless it says otherwise. "not known": not written."""
     facts = [row for row in rows("patches") if row["patch"] == "+".join(FIXES[fix])]
     told = [f"{row['at_risk']} ({row['how']}: {row['source']})" for row in facts]
     return Answer(None, facts[0]["risk"] if facts else "not known", told)

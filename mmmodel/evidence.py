@@ -138,7 +138,7 @@ def counts(kernel: Any) -> Counts:
 
 def due(kernel: Any) -> Counts:
     """What HZR and PC should be now: one for each reference that exists."""
-    return kernel.references_due()  # type: ignore[no-any-return]
+    return kernel.references_due()
 
 
 def page_state(page: Page) -> str:

@@ -25,7 +25,7 @@ from .watch import Restart
 
 
 class Walk:
-    """A breadth-first walk and what it found: what is wrong, in which state, after a step of which CPU (-1: of none)."""
+    """A breadth-first walk and what it `found`: what is wrong, in which state, after a step of which CPU (-1: none)."""
 
     def __init__(self, explorer: Explorer, clock: Clock | None = None) -> None:
         self.explorer, self.clock = explorer, clock or Clock()

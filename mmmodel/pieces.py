@@ -175,7 +175,7 @@ class Explorer:
         self.at, self.heads = 0, dict[Any, tuple[int, dict[str, Any]]]()
         self.request, self.passed = None, place is None
         kernel.cpu, operations, outside = kernel.cpus[cpu], self.operations[cpu], place is None
-        self.begin(state, (cpu, index))
+        self.begin(state, cpu, index)
         try:
             while index < len(operations):
                 operations[index][1](self.front)
@@ -201,13 +201,13 @@ class Explorer:
             with suppress(Again):
                 return self.piece(place, cpu, state)
 
-    def begin(self, state: bytes, maker: tuple[int, ...] = ()) -> None:
+    def begin(self, state: bytes, cpu: int = -1, index: int = 0) -> None:
         """From here on, what is read and written is noted."""
         self.memory.load(state)
         self.memory.on_read, self.memory.on_write = self._read, self._write
         self.reads: dict[int, None] = {}
         self.writes: dict[int, Any] = {}
-        self.events, self.inside, self.maker, self.made = [], False, maker, 0
+        self.events, self.inside, self.maker, self.made = [], False, (cpu, index), 0
 
     def end(self) -> tuple[tuple[int, ...], tuple[tuple[int, int], ...]]:
         """What was read, and what was written in the end."""

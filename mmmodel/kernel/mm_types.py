@@ -71,7 +71,8 @@ class Mm:
     """
 
     __slots__ = ("__dict__", "attach_count", "deposit", "flush_mm", "huge_zero", "mm_users", "name", "nohugepage",
-                 "nr_ptes", "pgd", "pgtable_list", "pmd", "pmd_tables", "ptl", "rss", "stack", "tlb_word", "vmas")  # fmt: skip
+                 "nr_ptes", "pgd", "pgtable_list", "pmd", "pmd_tables", "ptl", "rss", "stack", "tlb_word",
+                 "vmas")  # fmt: skip
 
     def __init__(self, name: str) -> None:
         self.name = name
