@@ -54,6 +54,7 @@ def patience(wanted: bool) -> Iterator[Clock]:
     def look() -> None:
         while not done.wait(PATIENCE / 10):
             if clock.began is not None and perf_counter() - clock.began > PATIENCE:
+                clock.began = perf_counter()
                 ctypes.pythonapi.PyThreadState_SetAsyncExc(thread, ctypes.py_object(DoesNotReturn))
 
     with suppress(RuntimeError):  # there are Pythons without threads
@@ -63,6 +64,7 @@ def patience(wanted: bool) -> Iterator[Clock]:
     finally:
         clock.began = None
         done.set()
+        ctypes.pythonapi.PyThreadState_SetAsyncExc(thread, None)  # one that is on its way is not for who comes next
 
 
 def last(trace: TracebackType | None) -> FrameType | None:

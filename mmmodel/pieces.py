@@ -77,7 +77,7 @@ def assign(kernel: Any, name: str, value: Any) -> None:
     memory = kernel.explorer.memory
     if (id(kernel), name) not in memory.slots:
         memory.word(kernel, name, name, getattr(kernel, name, ABSENT))
-    memory.on_write(memory.slots[id(kernel), name], value)
+    memory.write(memory.slots[id(kernel), name], value)
 
 
 def explored_class(cls: type) -> type:
@@ -262,7 +262,7 @@ class Explorer:
         """Count how often this very place was come to, each time after more steps."""
         place, outer = list[Any](), frame
         while outer is not None and outer.f_code is not Explorer.piece.__code__:
-            place.append((outer.f_code, outer.f_lasti, *map(id, outer.f_locals.values())))
+            place.append((outer.f_code, outer.f_lasti, self._alike(tuple(outer.f_locals.values()))))
             outer = outer.f_back
         key = (self.maker, tuple(place))
         self.returns[key, len(self.path)] += 1
@@ -270,6 +270,14 @@ class Explorer:
             self.returns[key] += 1
         if self.returns[key] > SPINS:
             raise DoesNotReturn(innermost(frame))
+
+    def _alike(self, value: Any) -> Any:
+        """What a local variable has in common with itself when the code is run again."""
+        if isinstance(value, tuple | list):
+            return tuple(map(self._alike, value))
+        if id(value) in self.memory.things:
+            return id(value)
+        return value if isinstance(value, int | str) else type(value)
 
     def retry(self) -> bool:
         """Back at the head of a retry loop: forget what was observed since the CPU first came there."""

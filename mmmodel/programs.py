@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 from .build import BuildError
-from .scenarios import enter
+from .scenarios import check_name, enter
 
 MOST_CPUS = 8
 Operation = tuple[str, Callable[[Any], object]]
@@ -61,6 +61,7 @@ def program(name: str, cpus: int = 2, fewest: int = 2) -> Callable[[Callable[...
 
     Raises BuildError for a name or a number of CPUs that cannot be.
     """
+    check_name(name)
     if not (isinstance(cpus, int) and isinstance(fewest, int) and 1 <= fewest <= cpus <= MOST_CPUS):
         raise BuildError(f"cpus of {name} must be {fewest} to {MOST_CPUS}, not {cpus!r}")
 

@@ -38,15 +38,19 @@ def official(function: object) -> bool:
     return getattr(function, "__module__", "").startswith(f"{__package__}.")
 
 
+def check_name(name: object) -> None:
+    """Raise BuildError unless this is a name for a scenario."""
+    if not isinstance(name, str) or not name.strip():
+        raise BuildError(f"a scenario is a function with a name, as in @mm.scenario('mine'), not {name!r}")
+
+
 def enter(registry: dict[str, Any], name: str, function: Any, entry: Any) -> None:
     """Enter a scenario: a reader's may replace a reader's of that name, as happens when a cell runs again.
 
     Raises BuildError if it would replace another, or is no function with a name.
     """
-    if not isinstance(name, str) or not name.strip() or not callable(function):
-        raise BuildError(
-            f"a scenario is a function with a name, as in @mm.scenario('mine'), not {name!r}, {function!r}"
-        )
+    if not callable(function):
+        raise BuildError(f"scenario {name} must be a function, not {function!r}")
     home = HOMES.get(name, {})
     if name in home and official(home[name][2]) and not official(function):
         raise BuildError(f"{name} is a scenario of the investigation: give yours another name")
@@ -62,6 +66,7 @@ def scenario(name: str, memory_mib: int = 256) -> Callable[[Callable[..., Ops]],
 
     Raises BuildError for a name or a size that cannot be.
     """
+    check_name(name)
     if not isinstance(memory_mib, int) or not 8 <= memory_mib <= 4096:
         raise BuildError(f"memory_mib of {name} must be 8 to 4096, not {memory_mib!r}")
 

@@ -156,7 +156,18 @@ class Memory:
             was = getattr(thing, field, ABSENT)
             self.watch_in(was, field)
             self.word(thing, field, f"{getattr(thing, 'name', type(thing).__name__)}.{field}", was)
-        self.on_write(self.slots[id(thing), field], value)
+        self.write(self.slots[id(thing), field], value)
+
+    def write(self, slot: int, value: Any) -> None:
+        """Write a word.
+
+        Raises BuildError for a container that is also in another place: which is a copy could not be told.
+        """
+        if isinstance(value, Shared) and value.slot != slot:
+            raise BuildError(
+                f"{self.names[slot]} is set to what another field holds too: give it a copy, as in list(...)"
+            )
+        self.on_write(slot, value)
 
 
 class Word:
@@ -174,7 +185,7 @@ class Word:
             return self.constant(thing)
         value = memory.on_read(slot)
         if type(value) in SHARED:
-            return SHARED[type(value)](lambda: memory.on_read(slot), lambda new: memory.on_write(slot, new))
+            return SHARED[type(value)](lambda: memory.on_read(slot), lambda new: memory.on_write(slot, new), slot)
         return self.there(thing, value)
 
     def constant(self, thing: Any) -> Any:
@@ -245,8 +256,8 @@ def freeze(value: Any) -> Any:
 class Shared:
     """A container in memory: every use reads or writes its word."""
 
-    def __init__(self, get: Callable[[], Any], put: Callable[[Any], None]) -> None:
-        self._get, self._put = get, put
+    def __init__(self, get: Callable[[], Any], put: Callable[[Any], None], slot: int = -1) -> None:
+        self._get, self._put, self.slot = get, put, slot
 
     def __len__(self) -> int:
         return len(self._get())

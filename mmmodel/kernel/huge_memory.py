@@ -178,15 +178,19 @@ class HugeMemory(PageTables):
 
     # -- fork, unmap, move, protect
 
-    def copy_huge_pmd(self, dst: Mm, src: Mm, index: int) -> None:
-        """fork: the child's copy of a huge mapping. The huge zero page gets a reference, no page count."""
+    def copy_huge_pmd(self, dst: Mm, src: Mm, index: int) -> bool:
+        """fork: the child's copy of a huge mapping; false if it is none any more. The huge zero page gets a reference,
+        no page count."""
         pgtable = self.pte_alloc_one(dst)
         if pgtable is None:
-            return
+            return True
         self.spin_lock(src.ptl)
-        pmd: Pmd = src.pmd[index].value
-        page = pmd.page
-        assert page is not None
+        pmd: Pmd | None = src.pmd[index].value
+        page = pmd and pmd.page
+        if pmd is None or page is None:
+            self.spin_unlock(src.ptl)
+            self.pte_free(dst, pgtable)
+            return False
         if self.is_huge_zero_pmd(pmd):
             zero_page = self.mm_get_huge_zero_page(dst)
             assert zero_page is not None
@@ -200,6 +204,7 @@ class HugeMemory(PageTables):
             self.atomic_set(src.pmd[index], pmd._replace(write=False))
             self.atomic_set(dst.pmd[index], pmd._replace(write=False))
         self.spin_unlock(src.ptl)
+        return True
 
     def zap_huge_pmd(self, tlb: MmuGather, mm: Mm, index: int) -> bool:
         """Remove one huge mapping and send its page to the gather; false when the slot holds none."""

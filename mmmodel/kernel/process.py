@@ -42,10 +42,10 @@ class Processes(Memory):
         for index, var in parent.pmd.items():
             if var.value is not None:
                 self.pmd_alloc(child, index)
-                if var.value.page is not None:
-                    self.copy_huge_pmd(child, parent, index)
-                else:
-                    self.copy_pte_range(child, var.value.table, index)
+                if var.value is not None and var.value.page is not None and self.copy_huge_pmd(child, parent, index):
+                    continue
+                if (pmd := var.value) is not None and pmd.table is not None:
+                    self.copy_pte_range(child, pmd.table, index)
         self.tlb_invalidate(parent)
         return child
 
