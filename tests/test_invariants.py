@@ -4,7 +4,7 @@ import pytest
 
 import mmmodel as mm
 from mmmodel.invariants import INVARIANTS, broken
-from mmmodel.kernel.machine import KernelBug
+from mmmodel.kernel.machine import Deadlock, KernelBug
 from mmmodel.kernel.mm_types import HUGE_ZERO_PAGE
 from mmmodel.scenarios import SEQUENTIAL
 
@@ -136,8 +136,41 @@ def test_no_bug_is_an_event():
         unmap(unmapped(mm.Build(debug_vm=True)), 1)
 
 
+def test_one_owner_is_an_event():
+    """The second unmap puts a page that has no reference."""
+    kernel = unmapped(mm.Build())
+    assert "one-owner" not in dict(kernel.violations)
+    unmap(kernel, 1)
+    assert dict(kernel.violations)["one-owner"] == "a reference of page 0x200 is dropped, but it has none"
+
+
+def test_no_complaint_is_an_event():
+    """A pin of the other mapping frees the block again."""
+    kernel = unmapped(mm.Build())
+    kernel.unpin(kernel.get_user_page(kernel.init, kernel.hpage_nr))
+    assert "Bad page state" in dict(kernel.violations)["no-complaint"]
+
+
+@pytest.mark.parametrize("version", ["v5.13", "v5.14"])
+def test_no_deadlock_is_an_event(version):
+    with pytest.raises(Deadlock, match="huge_zero_lock is already held by CPU 0") as caught:
+        shrinker_delayed(mm.Build(version=version, patches=["pfn-lock"]))
+    assert caught.value.invariant == "no-deadlock"
+
+
+def test_nobody_leaves_the_kernel_with_a_lock():
+    kernel = boot(mm.Build())
+    kernel.spin_lock(kernel.init.ptl)
+    assert broken(kernel, "always")[0] == "no-deadlock"
+
+
 def test_every_invariant_is_shown_to_break():
-    assert set(NAMED) == {*BROKEN, "stale-read", "no-bug"}
+    assert set(NAMED) == {*BROKEN, "stale-read", "one-owner", "no-bug", "no-complaint", "no-deadlock"}
+
+
+def test_a_verdict_names_what_was_looked_at():
+    assert set(mm.check(mm.Build("v4.7"), "fork").invariants) == set(NAMED)
+    assert {invariant.name for invariant in INVARIANTS if not invariant.harm} == {"references-balance"}
 
 
 def test_a_verdict_names_the_invariant_that_broke_first():
@@ -157,12 +190,6 @@ def test_a_late_write_of_the_pfn_hides_the_new_page():
     assert kernel.is_huge_zero_page(page)
     assert kernel.huge_zero_pfn.value is None
     assert broken(kernel, "always")[0] == "recognised"
-
-
-@pytest.mark.parametrize("version", ["v5.13", "v5.14"])
-def test_with_the_lock_the_fault_has_to_wait(version):
-    with pytest.raises(RuntimeError, match="huge_zero_lock is already held by CPU 0"):
-        shrinker_delayed(mm.Build(version=version, patches=["pfn-lock"]))
 
 
 @pytest.mark.parametrize("version", ["v4.7", "v5.2", "v5.13", "v5.14"])
