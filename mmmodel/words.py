@@ -10,6 +10,10 @@ from collections.abc import Iterable, Sequence
 class BuildError(ValueError):
     """A toggle that does not exist; the message names those that do."""
 
+    def _render_traceback_(self) -> list[str]:
+        """What a notebook shows: the line, and none of our frames."""
+        return [f"{type(self).__name__}: {self}"]
+
 
 def choose(what: str, value: object, allowed: Iterable[str], hint: str | None = None) -> str:
     """`value` if it is one of `allowed`. hint: to be said in place of what is near.

@@ -1,7 +1,11 @@
 """What a reader brings: patches of every kind, scenarios, mistakes. Each gets the verdict it deserves, or one line."""
 
+import json
+import os
+import signal
 import subprocess
 import sys
+from time import monotonic, sleep
 
 import pytest
 import reader_patches as given
@@ -520,3 +524,66 @@ def test_a_witness_runs_again_on_a_fresh_kernel(build, scenario):
     assert [step[:2] for step in again.witness] == [step[:2] for step in verdict.witness]
     with pytest.raises(ValueError, match="no witness"):
         mm.check(mm.Build("v4.7"), scenario if scenario != "fault-vs-shrinker" else "fork").replay()
+
+
+# -- undecided, from the command line and in a notebook
+
+
+@pytest.mark.parametrize(("words", "status", "bound"), [
+    (("zap-vs-shrinker", "--arch", "x86", "--version", "v4.5", "--max-states", "50"), 3, "50 states"),
+    (("zap-vs-shrinker", "--arch", "x86", "--version", "v4.5", "--max-seconds", "0.000001"), 3, "time"),
+    (("unmap-until-panic", "--version", "v4.7", "--max-seconds", "0.000001"), 3, "time"),
+    (("zap-vs-shrinker", "--arch", "x86", "--version", "v4.5"), 1, ""),
+    (("zap-vs-shrinker", "--arch", "x86", "--version", "v4.7"), 0, ""),
+])  # fmt: skip
+def test_an_undecided_verdict_exits_with_3(words, status, bound):
+    run = shown(*words, "--format", "json")
+    (row,) = json.loads(run.stdout)
+    assert (run.returncode, row["bound"]) == (status, bound)
+    assert row["status"] == {0: "holds", 1: "broken", 3: "undecided"}[status]
+    assert row["holds"] is {0: True, 1: False, 3: None}[status]
+
+
+@pytest.mark.parametrize("words", [
+    ("verdict", "zap-vs-shrinker", "--version", "v4.7", "--cpus", "7"), ("verdict", "--version", "v4.7", "--cpus", "7"),
+    ("matrix", "--format", "csv"),
+])  # fmt: skip
+def test_ctrl_c_keeps_what_there_is_and_is_undecided(words):
+    command = [sys.executable, "-m", "mmmodel.cli", *words]
+    run = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True)
+    sleep(6)
+    began = monotonic()
+    os.killpg(run.pid, signal.SIGINT)
+    out, err = run.communicate(timeout=30)
+    if "--cpus" in words and "zap-vs-shrinker" not in words:  # a sequential scenario takes one CPU
+        assert (run.returncode, "Traceback" in err) == (2, False)
+        return
+    assert monotonic() - began < 3
+    assert "undecided" in out
+    assert "interrupted" in out
+    assert "Traceback" not in err
+    assert run.returncode in (1, 3)  # 1: what was finished by then has broken ones
+
+
+def test_a_table_has_the_three_answers():
+    class Slow(given.SpinsOnAWord):
+        """Does not return where it is called."""
+
+    table = mm.matrix(["s390"], ["v4.6"], [True], [[], ["quick-hack"], [Slow]], ["fork", "fault-vs-fault"])
+    assert list(table.status) == ["broken", "holds", "holds", "holds", "undecided", "undecided"]
+    assert list(table.holds) == [False, True, True, True, None, None]
+    assert "does not return" in table.what[4]
+
+
+def test_a_verdict_shows_itself_in_a_notebook():
+    code = """
+from IPython.core.interactiveshell import InteractiveShell
+show = InteractiveShell.instance().display_formatter.format
+import mmmodel as mm
+for options in {}, {"max_states": 9}:
+    print(show(mm.check(mm.Build("v4.7"), "zap-vs-shrinker", **options))[0]["text/html"])
+"""
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert "✓ holds" in out
+    assert "looked at: references-balance" in out
+    assert "? undecided" in out

@@ -145,11 +145,10 @@ class PageAlloc(Machine):
 
     def check_owner(self, page: Page) -> None:
         """Not in the kernel, which does not know: is this a page of somebody's, and all he was given?"""
-        head = self.allocation(page)
-        if head is None:
-            self.violate("one-owner", f"{page} is freed, but it is free already")
-        elif head is not page:
-            self.violate("one-owner", f"{page} is freed under its owner: it is part of {head}, {head.owner}")
+        if page.owner is None:
+            head = self.allocation(page)
+            what = f"under its owner: it is part of {head}, {head.owner}" if head else "while it is free already"
+            self.violate("one-owner", f"{page} is freed {what}")
         elif page.holder is not None:
             self.violate("one-owner", f"{page} is freed under its owner: {page.holder} did not give it back")
 
@@ -161,7 +160,8 @@ class PageAlloc(Machine):
 
     def page_buddy(self, page: Page) -> bool:
         """PageBuddy: does it head a block on the free lists?"""
-        return any(page.pfn in pfns for kind in self.free_area for pfns in kind)
+        unmovable, movable = self.free_area
+        return any(page.pfn in pfns for pfns in (*unmovable, *movable))
 
     def free_pages_prepare(self, page: Page) -> bool:
         """The checks at free: a block that fails is reported and never given out again (set aside).
