@@ -59,7 +59,7 @@ def _seen(scenario: str, build: Build, kernel_class: type) -> Seen:
     counts, program = [], SEQUENTIAL[scenario]
 
     def counted(k: Any) -> Ops:
-        counts.append(count_calls(k.kernel))
+        counts.append(count_calls(k))
         yield from program.run(k, **FEW.get(scenario, {}))
 
     trace = run(build, program._replace(run=counted), False, True, kernel_class)

@@ -95,6 +95,8 @@ class PageAlloc(Machine):
     def check_new_pages(self, page: Page, order: int) -> bool:
         """True (and a report) when a free page was tampered with while it was free: check_new_page."""
         for p in self.touched(page.pfn, order):
+            if p.owner is not None:
+                self.violate("one-owner", f"{page} is given out, but {p} belongs to {p.owner}")
             if p.count.value != 0 or p.mapcount.value != -1:
                 self.bad_page(p, "nonzero _count" if p.count.value else "nonzero mapcount")
                 return True
@@ -102,9 +104,6 @@ class PageAlloc(Machine):
 
     def prep_new_page(self, page: Page, order: int, owner: str, compound: bool) -> Page:
         """set_page_refcounted, clear it, prep_compound_page."""
-        for p in self.touched(page.pfn, order):
-            if p.owner is not None:
-                self.violate("one-owner", f"{page} is given to {owner}, but {p} belongs to {p.owner}")
         page.count.value = 1
         page.order, page.owner, page.content = order, owner, 0
         page.flags = frozenset({"head"} if compound else ())
@@ -159,9 +158,8 @@ class PageAlloc(Machine):
         return next((head for order, head in heads if head and head.owner is not None and head.order >= order), None)
 
     def page_buddy(self, page: Page) -> bool:
-        """PageBuddy: does it head a block on the free lists?"""
-        unmovable, movable = self.free_area
-        return any(page.pfn in pfns for pfns in (*unmovable, *movable))
+        """PageBuddy: does it head a block on the free lists? The mark is taken off when that is given out."""
+        return page.owner is None and any(page.pfn in pfns for kind in self.free_area for pfns in kind)
 
     def free_pages_prepare(self, page: Page) -> bool:
         """The checks at free: a block that fails is reported and never given out again (set aside).
