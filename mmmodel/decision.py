@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from functools import cache
 from math import inf
 from typing import TYPE_CHECKING, NamedTuple
@@ -14,6 +13,7 @@ from .checking import check, matrix
 from .costs import instructions, rates
 from .data import rows
 from .kernel.arches import ARCHES
+from .kernel.patches import PATCHES, SwapnMacro
 from .programs import PROGRAMS
 from .scenarios import SEQUENTIAL
 
@@ -118,9 +118,8 @@ def counted(number: int, what: str) -> str:
 
 
 def compiled(fix: str) -> Build:
-    """The build of the price: s390 with swap, without the patches that are not compiled there."""
-    build = Build(VERSION, patches=FIXES[fix])
-    return replace(build, patches=tuple(patch for patch in FIXES[fix] if patch not in build.without_effect))
+    """The build of the price: s390 with swap, where the macro for kernels without it is not compiled."""
+    return Build(VERSION, patches=tuple(patch for patch in FIXES[fix] if PATCHES[patch] is not SwapnMacro))
 
 
 def price(fix: str) -> float | None:
@@ -133,7 +132,7 @@ def cost(fix: str) -> Answer:
     """What one more page costs on s390 with swap: instructions measured, everything else modelled."""
     more, told = price(fix), []
     idle = [patch for patch in FIXES[fix] if patch not in compiled(fix).patches]
-    told += [f"with SWAP on, {patch} is not compiled, or changes nothing" for patch in idle]
+    told += [f"with SWAP on, {patch} is not compiled (include/linux/swap.h)" for patch in idle]
     for what, per in rates(Build(VERSION, patches=FIXES[fix])).items():
         told.append(f"modelled, per {what}: " + ", ".join(f"{name} {number:g}" for name, number in per.items()))
     words = "not known" if more is None else f"{more:+.0f} instructions"
