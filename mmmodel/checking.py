@@ -53,9 +53,8 @@ def check(
         raise BuildError(f"{scenario} is sequential: it takes 1 CPU; with several: {', '.join(PROGRAMS)}")
     kernel_class, max_seconds = options.get("kernel_class"), options.get("max_seconds", inf)
     verdict = run(build, SEQUENTIAL[scenario], False, True, kernel_class, max_seconds).verdict
-    if verdict.broken:
-        verdict = run(build, SEQUENTIAL[scenario], True, True, kernel_class).verdict
-    return verdict
+    with_steps = run(build, SEQUENTIAL[scenario], True, True, kernel_class).verdict if verdict.broken else verdict
+    return with_steps if with_steps.broken else verdict
 
 
 def builds(

@@ -59,7 +59,7 @@ class Walk:
 
     def walk(self, max_states: float, deadline: float, progress: Callable[[int], None] | None) -> None:
         """Level by level."""
-        self.clock.began = time.perf_counter()
+        self.clock.began = time.process_time()
         start = self.explorer.start()
         self.parents[start] = None
         if wrong := self.explorer.wrong(*start):
@@ -77,7 +77,7 @@ class Walk:
         """The new states one step further; stops at the first that is wrong."""
         further, parents, wrong, clock = [], self.parents, self.explorer.wrong, self.clock
         for key in level:
-            clock.began = now = time.perf_counter()
+            clock.began, now = time.process_time(), time.perf_counter()
             for new, cpu, events in self.successors(key):
                 self.transitions += 1
                 if events:
@@ -171,7 +171,7 @@ def explore(
     reader = readers(build, program.set_up)
     try:
         with patience(bool(reader)) as clock, blamed(reader):
-            clock.began = time.perf_counter()
+            clock.began = time.process_time()
             walk = Walk(Explorer(build, program, cpus, **options), clock)
             walk.run(max_states, started + max_seconds, progress)
             _read(verdict, walk)

@@ -9,15 +9,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from sysconfig import get_path
-from time import perf_counter
+from time import process_time
 from types import FrameType, TracebackType
 from typing import Any
 
 from .build import BuildError
 from .verdict import kernel_name
 
-PATIENCE = 3.0
-"""Seconds that one operation, or one piece of it, may take; the model's own take a few milliseconds."""
+PATIENCE = 4.0
+"""Seconds of work that one operation, or one piece of it, may take; the model's own take a few milliseconds."""
 OURS = (str(Path(__file__).parent), "<frozen", *(get_path(name) for name in ("stdlib", "purelib", "platlib")))
 ENGINE = {"run", "piece"}
 """The functions that call kernel code and scenarios."""
@@ -37,7 +37,7 @@ class PatchError(BuildError):
 
 
 class Clock:
-    """When the operation under way began; None while there is none."""
+    """When the operation under way began, in seconds of work of this process; None while there is none."""
 
     began: float | None = None
 
@@ -53,9 +53,9 @@ def patience(wanted: bool) -> Iterator[Clock]:
 
     def look() -> None:
         while not done.wait(PATIENCE / 10):
-            if clock.began is not None and perf_counter() - clock.began > PATIENCE:
+            if clock.began is not None and process_time() - clock.began > PATIENCE:
                 late.append(clock.began)
-                clock.began = perf_counter()
+                clock.began = process_time()
                 ctypes.pythonapi.PyThreadState_SetAsyncExc(thread, ctypes.py_object(DoesNotReturn))
 
     watch = threading.Thread(target=look, daemon=True)

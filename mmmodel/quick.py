@@ -68,9 +68,11 @@ def quick_verdicts(build: Build) -> list[Verdict]:
     """The verdict of each scenario in QUICK; one that was decided before is remembered."""
     found = []
     for scenario, cpus in QUICK.items():
-        verdict = _REMEMBERED.get((build, scenario)) or check(build, scenario, cpus)
-        if verdict.complete:
-            _REMEMBERED[build, scenario] = verdict
+        verdict = _REMEMBERED.get((build, scenario))
+        if verdict is None:
+            verdict = check(build, scenario, cpus)
+            if verdict.complete:
+                _REMEMBERED[build, scenario] = verdict
         found.append(verdict)
     return found
 
@@ -135,7 +137,7 @@ def verdict_changes(before: Verdicts, after: Verdicts) -> str:
     old = {v.scenario: v for v in before}
     pairs = [(old[v.scenario], v) for v in after if v.scenario in old]
     kinds = {
-        "now holds": [v.scenario for was, v in pairs if v.holds and not was.holds],
+        "did not hold, now holds": [v.scenario for was, v in pairs if v.holds and not was.holds],
         "held, now does not": [v.scenario for was, v in pairs if was.holds and v.broken],
         "now undecided": [v.scenario for was, v in pairs if v.holds is None is not was.holds],
         "breaks in another way": [
