@@ -98,7 +98,7 @@ class Explorer:
         for cpu in kernel.cpus:
             memory.watch(f"cpu{cpu.id}", cpu)
         memory.things[id(kernel)] = kernel
-        for name in vars(kernel).keys() - OUTSIDE:
+        for name in sorted(vars(kernel).keys() - OUTSIDE):
             memory.watch_in(vars(kernel)[name], name)
         cls = explored_class(type(kernel))
         memory.classes[cls] = cls
@@ -109,7 +109,7 @@ class Explorer:
 
     def struct(self, kind: type[T], args: tuple[Any, ...]) -> T:
         """A structure that kernel code makes: the same one whenever the same CPU comes to this point."""
-        self.made += 1
+        self.made += kind is not Page  # one that is known already is not asked for
         key = (kind, args) if kind is Page else (kind, args, *self.maker, self.made)
         if key not in self.structs:
             self.structs[key] = new = kind(*args)
