@@ -32,6 +32,8 @@ class FrozenDict(dict[Any, Any]):
 
 def freeze(value: Any) -> Any:
     """A value that can be told from others, and that nobody changes."""
+    if not isinstance(value, Shared | dict | list | set):
+        return value
     if isinstance(value, Shared):
         return value._get()
     if isinstance(value, dict) and not isinstance(value, FrozenDict):

@@ -16,7 +16,7 @@ from typing import Any
 from .build import Build, BuildError
 from .invariants import judges
 from .kernel.machine import KernelBug
-from .patience import Clock, DoesNotReturn, blamed, patience
+from .patience import DoesNotReturn, blamed, patience
 from .pieces import Explorer
 from .programs import Program
 from .tracing import counters, readers
@@ -27,8 +27,8 @@ from .watch import Restart
 class Walk:
     """A breadth-first walk and what it `found`: what is wrong, in which state, after a step of which CPU (-1: none)."""
 
-    def __init__(self, explorer: Explorer, clock: Clock | None = None) -> None:
-        self.explorer, self.clock = explorer, clock or Clock()
+    def __init__(self, explorer: Explorer) -> None:
+        self.explorer = explorer
         self.transitions = self.depth = self.most = 0
         self.bound = ""
         self.clear()
@@ -59,7 +59,6 @@ class Walk:
 
     def walk(self, max_states: float, deadline: float, progress: Callable[[int], None] | None) -> None:
         """Level by level."""
-        self.clock.began = time.process_time()
         start = self.explorer.start()
         self.parents[start] = None
         if wrong := self.explorer.wrong(*start):
@@ -75,9 +74,8 @@ class Walk:
 
     def next_level(self, level: list[Any], max_states: float, deadline: float) -> list[Any]:
         """The new states one step further; stops at the first that is wrong."""
-        further, parents, wrong, clock = [], self.parents, self.explorer.wrong, self.clock
+        further, parents, wrong = [], self.parents, self.explorer.wrong
         for key in level:
-            clock.began, now = time.process_time(), time.perf_counter()
             for new, cpu, events in self.successors(key):
                 self.transitions += 1
                 if events:
@@ -91,7 +89,7 @@ class Walk:
                         return []
             if self.found:
                 return []
-            if len(parents) > max_states or now > deadline:
+            if len(parents) > max_states or time.perf_counter() > deadline:
                 self.bound = f"{max_states} states" if len(parents) > max_states else "time"
                 return []
         return further
@@ -171,8 +169,9 @@ def explore(
     reader = readers(build, program.set_up)
     try:
         with patience(bool(reader)) as clock, blamed(reader):
-            clock.began = time.process_time()
-            walk = Walk(Explorer(build, program, cpus, **options), clock)
+            clock.start()
+            walk = Walk(Explorer(build, program, cpus, **options))
+            walk.explorer.clock = clock
             walk.run(max_states, started + max_seconds, progress)
             _read(verdict, walk)
             outcomes = walk.outcomes

@@ -9,15 +9,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from sysconfig import get_path
-from time import process_time
+from time import monotonic, process_time
 from types import FrameType, TracebackType
 from typing import Any
 
 from .build import BuildError
 from .verdict import kernel_name
 
-PATIENCE = 4.0
-"""Seconds of work that one operation, or one piece of it, may take; the model's own take a few milliseconds."""
+PATIENCE = 3.0
+"""Seconds of work (or twice as many by the clock on the wall) that one operation, or one piece of it, may take; the
+model's own take a few milliseconds."""
 OURS = (str(Path(__file__).parent), "<frozen", *(get_path(name) for name in ("stdlib", "purelib", "platlib")))
 ENGINE = {"run", "piece"}
 """The functions that call kernel code and scenarios."""
@@ -37,9 +38,19 @@ class PatchError(BuildError):
 
 
 class Clock:
-    """When the operation under way began, in seconds of work of this process; None while there is none."""
+    """When the operation under way began, if there is one."""
 
-    began: float | None = None
+    began: tuple[float, float] | None = None
+
+    def start(self) -> None:
+        """It begins now."""
+        self.began = process_time(), monotonic()
+
+    @property
+    def late(self) -> bool:
+        """Has it taken too long?"""
+        worked, waited = self.began or (process_time(), monotonic())
+        return process_time() - worked > PATIENCE or monotonic() - waited > 2 * PATIENCE
 
 
 @contextmanager
@@ -49,13 +60,13 @@ def patience(wanted: bool) -> Iterator[Clock]:
     if not wanted:
         yield clock
         return
-    done, thread, late = threading.Event(), ctypes.c_ulong(threading.get_ident()), list[float]()
+    done, thread, ended = threading.Event(), ctypes.c_ulong(threading.get_ident()), list[Clock]()
 
     def look() -> None:
         while not done.wait(PATIENCE / 10):
-            if clock.began is not None and process_time() - clock.began > PATIENCE:
-                late.append(clock.began)
-                clock.began = process_time()
+            if clock.late:
+                ended.append(clock)
+                clock.start()
                 ctypes.pythonapi.PyThreadState_SetAsyncExc(thread, ctypes.py_object(DoesNotReturn))
 
     watch = threading.Thread(target=look, daemon=True)
@@ -69,7 +80,7 @@ def patience(wanted: bool) -> Iterator[Clock]:
         with suppress(DoesNotReturn):  # one that is on its way is not for who comes next
             if watch.ident:
                 watch.join()
-            sum(1 for _ in range(1000 * len(late)))
+            sum(1 for _ in range(1000 * len(ended)))
 
 
 def last(trace: TracebackType | None) -> FrameType | None:

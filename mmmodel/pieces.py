@@ -21,7 +21,7 @@ from .invariants import broken
 from .kernel.arches import ARCHES
 from .kernel.machine import KernelBug, T
 from .kernel.mm_types import Page
-from .patience import DoesNotReturn, innermost
+from .patience import Clock, DoesNotReturn, innermost
 from .programs import Program
 from .steps import FUNCTIONS, OUTSIDE, explored_class
 from .watch import Again, Memory, Restart
@@ -71,7 +71,7 @@ class Explorer:
         self.operations = program.operations(self.front, cpus, **options)
         self.memory = Memory()
         self.structs: dict[Any, Any] = {}
-        self.stopped = ""
+        self.stopped, self.clock = "", Clock()
         self._watch()
         self.forget()
 
@@ -158,6 +158,7 @@ class Explorer:
 
     def begin(self, state: bytes, cpu: int = -1, index: int = 0) -> None:
         """From here on, what is read and written is noted."""
+        self.clock.start()
         self.memory.load(state)
         self.memory.on_read, self.memory.on_write = self._read, self._write
         self.reads: dict[int, None] = {}
@@ -166,7 +167,7 @@ class Explorer:
 
     def end(self) -> tuple[tuple[int, ...], tuple[tuple[int, int], ...]]:
         """What was read, and what was written in the end."""
-        memory, self.inside = self.memory, False
+        memory, self.inside, self.clock.began = self.memory, False, None
         memory.on_read, memory.on_write = memory.value, memory.put
         writes = tuple((slot, memory.code(slot, freeze(value))) for slot, value in self.writes.items())
         if len(memory.names) > memory.room:
@@ -208,7 +209,8 @@ class Explorer:
         limit = args[1] if name == "wait_below" else None
         slot = None if blocked is None else self.memory.slots[id(blocked), "value"]
         word = getattr(args[0], "name", "") if args else ""
-        self.request = (name if name in FUNCTIONS else frame.f_code.co_name, word, slot and (slot, limit))
+        waits = None if slot is None else (slot, limit)
+        self.request = (name if name in FUNCTIONS else frame.f_code.co_name, word, waits)
         if len(self.path) > SPINS:
             self._returned(frame)
         raise Preempted
@@ -267,7 +269,7 @@ class Explorer:
 
     def successor(self, place: Place, state: bytes) -> Piece:
         """The remembered piece for what `place` reads in `state`, or a new one."""
-        view = self.memory.view(state)
+        view = self.memory.view(state) if self.memory.wide else state
         piece = find(place.pieces, view)
         if piece is None:
             piece = self.learn(place, place.cpu, state)
@@ -292,7 +294,7 @@ class Explorer:
         return None if self.kernel.keeps_the_rule else self._asked("end", state, True)
 
     def _asked(self, when: str, state: bytes, quiet: bool) -> tuple[str, str] | None:
-        view = self.memory.view(state)
+        view = self.memory.view(state) if self.memory.wide else state
         verdict = find(self.verdicts.get((when, quiet)), view)
         if verdict is None:
             reads, verdict = self._ask(when, state, quiet)
@@ -306,6 +308,7 @@ class Explorer:
             self.begin(state)
             self.inside = self.live = True
             found = broken(self.kernel, when) or next(iter(self.events), None)
+            self.writes.clear()  # what the end of everything does is no step
             with suppress(Again):
                 return self.end()[0], [found]
 

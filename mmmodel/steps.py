@@ -34,7 +34,7 @@ def assign(kernel: Any, name: str, value: Any) -> None:
     memory = kernel.explorer.memory
     if (id(kernel), name) not in memory.slots:
         memory.word(kernel, name, name, getattr(kernel, name, ABSENT))
-    memory.write(memory.slots[id(kernel), name], value)
+    memory.assign(kernel, name, value)
 
 
 def explored_class(cls: type) -> type:

@@ -132,7 +132,7 @@ def _run(trace: Trace, scenario: Scenario, journal: bool, stop: bool, kernel_cla
     ops, found, seen, verdict = _operations(scenario, kernel), None, set[Any](), trace.verdict
     try:
         while True:
-            clock.began = time.process_time()
+            clock.start()
             try:
                 op = next(ops, None)
             except KernelBug as bug:

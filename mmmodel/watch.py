@@ -134,35 +134,36 @@ class Memory:
         elif mutable(value):
             self.watch(getattr(value, "name", "") or name, value)
 
-    def word(self, thing: Any, field: str, name: str, value: Any) -> None:
+    def word(self, thing: Any, field: str, name: str, value: Any) -> int:
         """Make a field a word from now on."""
-        self.add((id(thing), field), name, value)
+        slot = self.add((id(thing), field), name, value)
         cls = self.watched(type(thing))
         if not isinstance(vars(cls).get(field), Word):
             setattr(cls, field, Word(self, field, getattr(cls, field, ABSENT)))
+        return slot
 
     def watched(self, cls: type) -> type:
         """The class whose objects know of this Memory."""
         if cls not in self.classes:
-            body = {"__slots__": (), "__eq__": object.__eq__, "__hash__": object.__hash__}
-            body["__setattr__"] = lambda thing, field, value: self.assign(thing, field, value)
+
+            def assign(thing: Any, field: str, value: Any) -> None:
+                self.assign(thing, field, value)
+
+            body = {"__slots__": (), "__eq__": object.__eq__, "__hash__": object.__hash__, "__setattr__": assign}
             self.classes[cls] = new = type(cls.__name__, (cls,), body)
             self.classes[new] = new
         return self.classes[cls]
 
     def assign(self, thing: Any, field: str, value: Any) -> None:
-        """Set a field of a watched object; the first time, it becomes a word that held what it holds now."""
-        if (id(thing), field) not in self.slots:
-            was = getattr(thing, field, ABSENT)
-            self.watch_in(was, field)
-            self.word(thing, field, f"{getattr(thing, 'name', type(thing).__name__)}.{field}", was)
-        self.write(self.slots[id(thing), field], value)
-
-    def write(self, slot: int, value: Any) -> None:
-        """Write a word.
+        """Set a field of a watched object; the first time, it becomes a word that held what it holds now.
 
         Raises BuildError for a container that is also in another place: which is a copy could not be told.
         """
+        slot = self.slots.get((id(thing), field))
+        if slot is None:
+            was = getattr(thing, field, ABSENT)
+            self.watch_in(was, field)
+            slot = self.word(thing, field, f"{getattr(thing, 'name', type(thing).__name__)}.{field}", was)
         if isinstance(value, Shared) and value.slot != slot:
             raise BuildError(
                 f"{self.names[slot]} is set to what another field holds too: give it a copy, as in list(...)"
@@ -177,8 +178,6 @@ class Word:
         self.memory, self.field, self.raw = memory, field, raw
 
     def __get__(self, thing: Any, cls: type) -> Any:
-        if thing is None:
-            return self.raw
         memory = self.memory
         slot = memory.slots.get((id(thing), self.field))
         if slot is None:
@@ -186,17 +185,16 @@ class Word:
         value = memory.on_read(slot)
         if type(value) in SHARED:
             return SHARED[type(value)](lambda: memory.on_read(slot), lambda new: memory.on_write(slot, new), slot)
-        return self.there(thing, value)
+        if value is ABSENT:
+            raise AttributeError(f"{type(thing).__name__!r} object has no attribute {self.field!r}")
+        return value
 
     def constant(self, thing: Any) -> Any:
         """What the object had before it was watched."""
-        if self.field in getattr(thing, "__dict__", ()):
-            return thing.__dict__[self.field]
-        return self.there(thing, self.raw.__get__(thing) if hasattr(self.raw, "__get__") else self.raw)
-
-    def there(self, thing: Any, value: Any) -> Any:
-        """The value, unless the object does not have the field."""
-        if value is ABSENT:
+        if thing is None:
+            return self.raw
+        value = self.raw.__get__(thing) if hasattr(self.raw, "__get__") else self.raw
+        if (value := getattr(thing, "__dict__", {}).get(self.field, value)) is ABSENT:
             raise AttributeError(f"{type(thing).__name__!r} object has no attribute {self.field!r}")
         return value
 

@@ -29,7 +29,7 @@ class Deadlock(KernelBug, RuntimeError):
 
 def c_int(value: int) -> int:
     """What a 32-bit int keeps of a sum."""
-    return (value + 0x80000000) % 0x100000000 - 0x80000000
+    return value if -0x80000000 <= value < 0x80000000 else (value + 0x80000000) % 0x100000000 - 0x80000000
 
 
 class Var:
