@@ -15,8 +15,9 @@ from .kernel.arches import ARCHES
 from .kernel.patches import Patch
 from .kernel.versions import VERSIONS
 from .programs import MOST_CPUS, PROGRAMS
+from .registry import HOMES
 from .same import shared
-from .scenarios import HOMES, SEQUENTIAL
+from .scenarios import SEQUENTIAL
 from .tracing import run
 from .verdict import Verdict
 

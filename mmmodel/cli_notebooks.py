@@ -31,7 +31,7 @@ def parameters(command: Callable[..., Any]) -> Callable[..., Any]:
 
     @wraps(command)
     def wrapped(patch: tuple[str, ...], **options: Any) -> Any:
-        if own := [text for text in patch if ".py:" in text or text.endswith(".py")]:
+        if own := [text.rpartition(":")[2] for text in patch if ".py:" in text or text.endswith(".py")]:
             raise UsageError(f"a notebook takes patches by name, and {own[0]} is from a file: mmmodel verdict takes it")
         build = Build(patches=patch, **{name: options.pop(name) for name in ("version", "arch", "swap")})
         values = {"version": build.version, "arch": build.arch, "swap": build.swap, "patches": list(build.patches)}

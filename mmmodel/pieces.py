@@ -8,10 +8,9 @@ handed to it again, without touching memory.
 from __future__ import annotations
 
 import sys
-from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Any, NamedTuple
+from typing import Any
 
 from .build import Build, BuildError
 from .containers import container, freeze
@@ -22,38 +21,13 @@ from .kernel.arches import ARCHES
 from .kernel.machine import KernelBug, T
 from .kernel.mm_types import Page
 from .patience import Clock, DoesNotReturn, innermost
+from .places import Piece, Place, Preempted, alike
 from .programs import Program
 from .steps import FUNCTIONS, OUTSIDE, explored_class
 from .watch import Again, Memory, Restart
 
 SPINS = 100
 """So often kernel code may come back to the same place with the same local variables within one operation."""
-
-
-class Preempted(BaseException):
-    """Kernel code has come to its next step: the exploration decides who runs."""
-
-
-class Place:
-    """Where a CPU stands: before a step of one of its operations, having observed `path` since that began."""
-
-    __slots__ = ("cpu", "function", "index", "outside", "path", "pieces", "waits", "word")
-
-    def __init__(self, cpu: int, index: int, path: tuple[Any, ...], request: tuple[str, str, Any] | None) -> None:
-        self.cpu, self.index, self.path = cpu, index, path
-        self.waits: tuple[int, int | None] | None
-        self.function, self.word, self.waits = request or ("", "", None)
-        self.outside = False
-        self.pieces: Any = None
-
-
-class Piece(NamedTuple):
-    """A step and the code up to the next one, for one combination of values read."""
-
-    reads: tuple[int, ...]
-    writes: tuple[tuple[int, int], ...]
-    place: Place
-    events: tuple[tuple[str, str], ...]
 
 
 class Explorer:
@@ -81,7 +55,7 @@ class Explorer:
         self.inside = self.live = self.memory.grown = False
         self.events: list[tuple[str, str]] = []
         self.places: dict[Any, Place] = {}
-        self.returns: Counter[Any] = Counter()
+        self.returns: dict[Any, set[int]] = {}
         self.verdicts: dict[Any, Any] = {}
         self.request: tuple[str, str, Any] | None = None
         self.memory.on_read, self.memory.on_write = self.memory.value, self.memory.put
@@ -219,22 +193,13 @@ class Explorer:
         """Count how often this very place was come to, each time after more steps."""
         place, outer = list[Any](), frame
         while outer is not None and outer.f_code is not Explorer.piece.__code__:
-            place.append((outer.f_code, outer.f_lasti, self._alike(tuple(outer.f_locals.values()))))
+            place.append((outer.f_code, outer.f_lasti, alike(tuple(outer.f_locals.values()), self.memory.things)))
             outer = outer.f_back
         key = (self.maker, tuple(place))
-        self.returns[key, len(self.path)] += 1
-        if self.returns[key, len(self.path)] == 1:
-            self.returns[key] += 1
-        if self.returns[key] > SPINS:
+        lengths = self.returns.setdefault(key, set())
+        lengths.add(len(self.path))
+        if len(lengths) > SPINS:
             raise DoesNotReturn(innermost(frame))
-
-    def _alike(self, value: Any) -> Any:
-        """What a local variable has in common with itself when the code is run again."""
-        if isinstance(value, tuple | list):
-            return tuple(map(self._alike, value))
-        if id(value) in self.memory.things:
-            return id(value)
-        return value if isinstance(value, int | str) else type(value)
 
     def retry(self) -> bool:
         """Back at the head of a retry loop: forget what was observed since the CPU first came there."""

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 from .build import BuildError
-from .scenarios import check_name, enter
+from .registry import check_name, enter
 
 MOST_CPUS = 8
 Operation = tuple[str, Callable[[Any], object]]

@@ -15,7 +15,8 @@ from .front import Front
 from .invariants import broken, judges
 from .kernel.machine import KernelBug, Var
 from .patience import Clock, DoesNotReturn, blamed, patience
-from .scenarios import ROUND, SEQUENTIAL, Scenario, official
+from .registry import official
+from .scenarios import ROUND, SEQUENTIAL, Scenario
 from .snapshot import snapshot
 from .verdict import Step, Verdict
 

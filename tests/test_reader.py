@@ -13,7 +13,8 @@ import reader_patches as given
 import mmmodel as mm
 from mmmodel.patience import PatchError
 from mmmodel.programs import PROGRAMS
-from mmmodel.scenarios import HOMES, SEQUENTIAL
+from mmmodel.registry import HOMES
+from mmmodel.scenarios import SEQUENTIAL
 
 FEW = [name for name in SEQUENTIAL if name not in ("unmap-until-panic", "refill-after-unmap", "fork-pressure")]
 S390, NO_SWAP, X86 = {}, {"swap": False}, {"arch": "x86"}

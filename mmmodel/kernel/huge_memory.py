@@ -179,14 +179,12 @@ class HugeMemory(PageTables):
     # -- fork, unmap, move, protect
 
     def copy_huge_pmd(self, dst: Mm, src: Mm, index: int) -> bool:
-        """fork: the child's copy of a huge mapping; false if it is none any more. The huge zero page gets a reference,
-        no page count."""
+        """fork: a copy of a huge mapping, with a reference but no page count for the huge zero page; false: none."""
         pgtable = self.pte_alloc_one(dst)
         if pgtable is None:
             return True
         self.spin_lock(src.ptl)
-        pmd: Pmd | None = src.pmd[index].value
-        page = pmd and pmd.page
+        page = (pmd := src.pmd[index].value) and pmd.page
         if pmd is None or page is None:
             self.spin_unlock(src.ptl)
             self.pte_free(dst, pgtable)
@@ -209,8 +207,7 @@ class HugeMemory(PageTables):
     def zap_huge_pmd(self, tlb: MmuGather, mm: Mm, index: int) -> bool:
         """Remove one huge mapping and send its page to the gather; false when the slot holds none."""
         self.spin_lock(mm.ptl)
-        orig = mm.pmd[index].value
-        if orig is None or orig.page is None:
+        if (orig := mm.pmd[index].value) is None or orig.page is None:
             self.spin_unlock(mm.ptl)
             return False
         self.pmdp_huge_get_and_clear_full(mm, index, tlb.fullmm)
@@ -262,8 +259,7 @@ class HugeMemory(PageTables):
     def split_huge_pmd(self, mm: Mm, index: int) -> None:
         """Replace a huge mapping by a page table of small ones (__split_huge_pmd)."""
         self.spin_lock(mm.ptl)
-        pmd = mm.pmd[index].value
-        if pmd is not None and pmd.page is not None:
+        if (pmd := mm.pmd[index].value) is not None and pmd.page is not None:
             self._split_huge_pmd_locked(mm, index, pmd)
         self.spin_unlock(mm.ptl)
 
