@@ -6,6 +6,7 @@ from itertools import permutations
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from reader_patches import OverX, OverY
 
 import mmmodel as mm
 from mmmodel.checking import SCENARIOS, builds, check, verdicts
@@ -196,24 +197,6 @@ def test_a_result_that_does_not_fit_leaves_the_tree_as_it_was():
 
 
 # -- any patches, in any order of the rows
-
-
-class OverX(mm.Patch):
-    """Calls the put_page below its own layer."""
-
-    def free_page_and_swap_cache(self, page):
-        self.free_swap_cache(page)
-        super().put_page(page)
-
-
-class OverY(mm.Patch):
-    """Puts the huge zero page in put_page."""
-
-    def put_page(self, page):
-        if self.is_huge_zero_page(page):
-            self.put_huge_zero_page()
-        else:
-            super().put_page(page)
 
 
 @pytest.mark.parametrize("rows", [*permutations([(), (OverX, OverY), (OverY, OverX), (OverX,), (OverY,)])][::17])
