@@ -32,8 +32,8 @@ EXPLORE = (
 MATPLOTLIB = """
 import ipywidgets
 from matplotlib import pyplot as plt
-from mmmodel import evidence, quick
-from mmmodel.tables import label
+from mmmodel.study import measurements as evidence, at_a_glance as quick
+from mmmodel.show.tables import label
 
 def view(version, arch, swap, q4):
     build = mm.Build(version, arch, swap, patches=["q4"] * q4)

@@ -60,7 +60,7 @@ def remembering(function: Callable[..., Any]) -> Callable[..., Any]:
 def remember() -> None:
     """Let this process remember what is a pure function of a build."""
     import mmmodel as mm
-    from mmmodel import evidence
+    from mmmodel.study import measurements as evidence
 
     for home, name in (mm, "check"), (mm, "trace"), (mm, "matrix"), (evidence, "run"):
         setattr(home, name, remembering(getattr(home, name)))

@@ -22,13 +22,13 @@ from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from typing import NamedTuple
 
-from mmmodel.build import Build
+from mmmodel.build.composed import Build
+from mmmodel.explore.sequential import SEQUENTIAL
+from mmmodel.explore.sharing import shared
+from mmmodel.explore.tracing import run
 from mmmodel.kernel.arches import ARCHES
 from mmmodel.kernel.patches import PATCHES
 from mmmodel.kernel.versions import VERSIONS
-from mmmodel.same import shared
-from mmmodel.scenarios import SEQUENTIAL
-from mmmodel.tracing import run
 
 KINDS = ["x86", "arm", "ia64", "s390", "sh", "um"]
 LONG = "unmap-until-panic"  # 2000 cycles; without THP there is no huge zero page, and 200 must do

@@ -17,10 +17,10 @@ from itertools import product
 from pathlib import Path
 
 import mmmodel as mm
-from mmmodel.checking import check
+from mmmodel.explore.checking import check
+from mmmodel.explore.concurrent import PROGRAMS
 from mmmodel.kernel.patches import PATCHES
 from mmmodel.kernel.versions import VERSIONS
-from mmmodel.programs import PROGRAMS
 
 FILE = Path(__file__).parent.parent / "data" / "state_counts.csv"
 SOURCE = "benchmarks/state_counts.py"

@@ -14,27 +14,35 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from . import data as data
-    from .build import Build as Build
-    from .build import BuildError as BuildError
-    from .checking import check as check
-    from .checking import matrix as matrix
+    from .build.composed import Build as Build
     from .claims import claim as claim
     from .data import scope as scope
+    from .explore.checking import check as check
+    from .explore.concurrent import program as program
+    from .explore.sequential import scenario as scenario
+    from .explore.tracing import trace as trace
+    from .explore.verdict import Verdict as Verdict
     from .kernel.machine import Var as Var
-    from .kernel.patches import Patch as Patch
-    from .programs import program as program
-    from .scenarios import scenario as scenario
-    from .tracing import trace as trace
-    from .verdict import Verdict as Verdict
+    from .kernel.overlay import Patch as Patch
+    from .show import figures as figures
+    from .show.stepper import reveal as reveal
+    from .show.stepper import stepper as stepper
+    from .show.tables import banner as banner
+    from .show.toggles import explorer as explorer
+    from .study.at_a_glance import presets as presets
+    from .study.matrix import matrix as matrix
+    from .words import BuildError as BuildError
 
 __version__ = "0.1.0"
 
 _HOME = {
-    "Build": "build", "BuildError": "build", "Patch": "kernel.patches", "Var": "kernel.machine", "trace": "tracing",
-    "check": "checking", "matrix": "checking", "scenario": "scenarios", "program": "programs", "Verdict": "verdict",
-    "scope": "data", "claim": "claims", "explorer": "toggles", "presets": "quick",
-    "stepper": "widgets", "reveal": "widgets", "banner": "widgets", "data": "", "figures": "",
+    "Build": "build.composed", "BuildError": "words", "Patch": "kernel.overlay", "Var": "kernel.machine",
+    "Verdict": "explore.verdict", "banner": "show.tables", "check": "explore.checking", "claim": "claims",
+    "data": "data", "explorer": "show.toggles", "figures": "show.figures", "matrix": "study.matrix",
+    "presets": "study.at_a_glance", "program": "explore.concurrent", "reveal": "show.stepper",
+    "scenario": "explore.sequential", "scope": "data", "stepper": "show.stepper", "trace": "explore.tracing",
 }  # fmt: skip
+"""Where each name of the interface lives, if it is no module itself."""
 
 __all__ = sorted(_HOME)
 
@@ -43,10 +51,9 @@ def __getattr__(name: str) -> Any:
     """Load a name of the interface from its module."""
     if name not in _HOME:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    home = _HOME[name]
     _in_notebooks()
-    value = import_module(f"{__name__}.{home or name}")
-    globals()[name] = value = getattr(value, name) if home else value
+    home = import_module(f"{__name__}.{_HOME[name]}")
+    globals()[name] = value = getattr(home, name, home)
     return value
 
 
@@ -60,4 +67,4 @@ def _in_notebooks() -> None:
     shell = sys.modules["IPython"].get_ipython() if "IPython" in sys.modules else None
     if shell is not None:
         formatter = shell.display_formatter.formatters["text/html"]
-        formatter.for_type_by_name(f"{__name__}.verdict", "Verdict", lambda v: str(__getattr__("banner")(v)))
+        formatter.for_type_by_name(f"{__name__}.explore.verdict", "Verdict", lambda v: str(__getattr__("banner")(v)))

@@ -8,9 +8,9 @@ from difflib import get_close_matches
 from html import escape
 
 from .data import rows
+from .words import VERDICT
 
 MIME = "application/vnd.mmmodel.claim+json"
-VERDICT = {True: "✓ holds", False: "✗ does not hold", None: "? undecided"}
 
 
 class ClaimFailed(AssertionError):

@@ -6,6 +6,7 @@ Nothing else in the package knows a file path.
 from __future__ import annotations
 
 import csv
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -65,6 +66,13 @@ def frame(name: str) -> pd.DataFrame:
     Raises ValueError for an unknown table.
     """
     return _read(name).copy()
+
+
+def as_frame(rows: Sequence[Sequence[object]], columns: Sequence[str], **types: str) -> pd.DataFrame:
+    """Rows as a DataFrame, some columns of a given type."""
+    import pandas as pd
+
+    return pd.DataFrame(rows, columns=list(columns)).astype(types)
 
 
 def scope() -> pd.DataFrame:

@@ -1,10 +1,23 @@
-"""The words of the interface: BuildError for one that does not exist, and what to say in its place."""
+"""Words that every room shares: of verdicts, of kernel functions, and what to say of a name that does not exist."""
 
 from __future__ import annotations
 
 import difflib
 import re
 from collections.abc import Iterable, Sequence
+
+VERDICT = {True: "✓ holds", False: "✗ does not hold", None: "? undecided"}
+
+
+def kernel_name(function: str) -> str:
+    """The kernel's name of a function of the model, where one underscore stands for two."""
+    return f"_{function}" if function.startswith("_") else function
+
+
+def arrowed(before: object, after: object) -> str:
+    """A value that changed or did not; one that does not exist is `none`."""
+    was, now = ("none" if v is None else str(v) for v in (before, after))
+    return was if was == now else f"{was} → {now}"
 
 
 class BuildError(ValueError):

@@ -7,11 +7,11 @@ import pytest
 from click.testing import CliRunner
 
 import mmmodel as mm
-from mmmodel.cli import main
+from mmmodel.cli.verdicts import main
+from mmmodel.explore.sequential import SEQUENTIAL
 from mmmodel.kernel.arches import ARCHES
 from mmmodel.kernel.patches import PATCHES
 from mmmodel.kernel.versions import VERSIONS
-from mmmodel.scenarios import SEQUENTIAL
 
 
 class Typo(mm.Patch):

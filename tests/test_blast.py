@@ -3,7 +3,7 @@
 import pytest
 
 import mmmodel as mm
-from mmmodel import blast
+from mmmodel.study import blast
 
 QUICK = ("map-read-unmap", "madv-dontneed", "exit-mmap", "unmap-until-panic")
 STACKS = (("q2",), ("q3",), ("q4",), ("nr1-shortcut",), ("nr1-shortcut-guarded",), ("page-refcount",))

@@ -11,8 +11,8 @@ from serving import CHROMIUM, ROOT, in_lab, lab_options, served
 
 import mmmodel as mm
 from mmmodel.data import notebooks_dir
-from mmmodel.quick import QUICK, told
-from mmmodel.tables import label
+from mmmodel.show.tables import label
+from mmmodel.study.at_a_glance import QUICK, told
 
 playwright = pytest.importorskip("playwright.sync_api")
 NOTEBOOK = notebooks_dir() / "10-the-decision.ipynb"

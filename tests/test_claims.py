@@ -8,7 +8,7 @@ import pytest
 
 from mmmodel.claims import ClaimFailed, badge, claim
 from mmmodel.data import notebooks_dir, rows
-from mmmodel.index import RELATIONS
+from mmmodel.report.index import RELATIONS
 
 CLAIMS = {row["id"]: row for row in rows("claims")}
 KINDS = {"cited", "derived", "modelled", "explored", "measured"}

@@ -5,9 +5,9 @@ from itertools import groupby
 import pytest
 
 import mmmodel as mm
-from mmmodel import costs
 from mmmodel.data import rows
 from mmmodel.kernel.machine import KernelBug
+from mmmodel.study import costs
 
 PAGES, CYCLES, KHUGEPAGED = costs.WORKLOADS
 

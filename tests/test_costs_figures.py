@@ -5,8 +5,10 @@ import re
 import pytest
 
 import mmmodel as mm
-from mmmodel import blast, blast_figures, costs_figures
-from mmmodel.costs_figures import CYCLES, KHUGEPAGED
+from mmmodel.show import blast_view as blast_figures
+from mmmodel.show import costs_view as costs_figures
+from mmmodel.show.costs_view import CYCLES, KHUGEPAGED
+from mmmodel.study import blast
 
 QUICK = ("map-read-unmap", "madv-dontneed", "exit-mmap")
 

@@ -3,10 +3,11 @@
 import pytest
 from bs4 import BeautifulSoup
 
-from mmmodel import decision, decision_figures
 from mmmodel.data import rows
-from mmmodel.decision import FIXES, MUST, answers
 from mmmodel.kernel.patches import PATCHES
+from mmmodel.show import decision_view as decision_figures
+from mmmodel.study import decision
+from mmmodel.study.decision import FIXES, MUST, answers
 
 RIGHT = ["question 4", "the page's own count", "quick hack and macro"]
 

@@ -26,17 +26,17 @@ from hypothesis import strategies as st
 
 import mmmodel as mm
 from mmmodel import data
-from mmmodel.checking import MOST_CPUS
-from mmmodel.explore import Walk, explore
-from mmmodel.invariants import broken
+from mmmodel.explore.checking import MOST_CPUS
+from mmmodel.explore.concurrent import PROGRAMS, RECLAIM, REUSE, Operation, Program, munmap, read
+from mmmodel.explore.interleavings import Walk, explore
+from mmmodel.explore.invariants import broken
+from mmmodel.explore.pieces import Explorer
+from mmmodel.explore.sharing import UNASKED, Meaning, noting
 from mmmodel.kernel.arches import ARCHES, FLUSHING
 from mmmodel.kernel.machine import Cpu, KernelBug, Var
 from mmmodel.kernel.mm_types import Mm, MmuGather, Page, PageTable
 from mmmodel.kernel.patches import PageRefcount
 from mmmodel.kernel.versions import V4_5, VERSIONS
-from mmmodel.pieces import Explorer
-from mmmodel.programs import PROGRAMS, RECLAIM, REUSE, Operation, Program, munmap, read
-from mmmodel.same import UNASKED, Meaning, noting
 
 # -- the brute forces
 

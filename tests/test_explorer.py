@@ -7,10 +7,12 @@ from bs4 import BeautifulSoup
 from click.testing import CliRunner
 
 import mmmodel as mm
-from mmmodel import quick, toggles, widgets
-from mmmodel.cli import main
-from mmmodel.drawing import tag
-from mmmodel.scenarios import SEQUENTIAL
+from mmmodel.cli.verdicts import main
+from mmmodel.explore.sequential import SEQUENTIAL
+from mmmodel.show import stepper as widgets
+from mmmodel.show import toggles
+from mmmodel.show.html import tag
+from mmmodel.study import at_a_glance as quick
 
 EVERYTHING = dict.fromkeys(("version", "arch", "swap", "thp", "debug_vm", "patches"), True)
 

@@ -9,8 +9,8 @@ import pytest
 
 import mmmodel as mm
 from mmmodel.data import rows
-from mmmodel.scenarios import SEQUENTIAL
-from mmmodel.tracing import run
+from mmmodel.explore.sequential import SEQUENTIAL
+from mmmodel.explore.tracing import run
 
 SERIES = ("arch", "version", "swap", "debug_vm", "patches", "cpus", "memory_mib", "scenario")
 EXACT = {

@@ -3,10 +3,10 @@
 import pytest
 
 import mmmodel as mm
-from mmmodel.invariants import INVARIANTS, broken
+from mmmodel.explore.invariants import INVARIANTS, broken
+from mmmodel.explore.sequential import SEQUENTIAL
 from mmmodel.kernel.machine import Deadlock, KernelBug
 from mmmodel.kernel.mm_types import HUGE_ZERO_PAGE
-from mmmodel.scenarios import SEQUENTIAL
 
 NAMED = {invariant.name: invariant for invariant in INVARIANTS}
 

@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner
 
 import mmmodel as mm
-from mmmodel.cli import main
+from mmmodel.cli.verdicts import main
 from mmmodel.data import notebooks_dir
 
 
@@ -39,7 +39,7 @@ def source(tmp_path, monkeypatch):
     folder.mkdir()
     for name in ("01-a", "02-b"):
         (folder / f"{name}.ipynb").write_text(f"{name}, first edition")
-    monkeypatch.setattr("mmmodel.notebooks.notebooks_dir", lambda: folder)
+    monkeypatch.setattr("mmmodel.report.notebooks.notebooks_dir", lambda: folder)
     return folder
 
 

@@ -8,11 +8,11 @@ import pytest
 from bs4 import BeautifulSoup
 
 import mmmodel as mm
-from mmmodel import lanes
+from mmmodel.explore.concurrent import PROGRAMS
 from mmmodel.kernel.arches import ARCHES
 from mmmodel.kernel.versions import VERSIONS
-from mmmodel.programs import PROGRAMS
-from mmmodel.scene import Scene, Unmap, story
+from mmmodel.show import lanes
+from mmmodel.study.story import Scene, Unmap, story
 
 BREAKING = {
     "zap-vs-shrinker": mm.Build(version="v4.5", arch="x86"),

@@ -18,9 +18,9 @@ from click.testing import CliRunner
 from serving import cell, served, write_notebook
 
 import mmmodel as mm
-from mmmodel.cli import main
+from mmmodel.cli.verdicts import main
 from mmmodel.data import notebooks_dir
-from mmmodel.notebooks import find
+from mmmodel.report.notebooks import find
 
 pytest.importorskip("voila", reason="pip install 'mmmodel[meeting]'")
 meeting = pytest.importorskip("mmmodel.meeting")

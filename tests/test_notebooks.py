@@ -14,7 +14,7 @@ from mmmodel.data import notebooks_dir
 from mmmodel.kernel.arches import OWN_GATHER
 from mmmodel.kernel.patches import PATCHES
 from mmmodel.kernel.versions import VERSIONS
-from mmmodel.report import WIDGET, headline, parameters_of
+from mmmodel.report.page import WIDGET, headline, parameters_of
 
 NOTEBOOKS = sorted(notebooks_dir().glob("*.ipynb"))
 PARAMETERS = {"version": "v4.6", "arch": "s390", "swap": True, "patches": []}

@@ -5,14 +5,14 @@ import re
 import pytest
 
 import mmmodel as mm
-from mmmodel import kinds_figures
 from mmmodel.data import rows
-from mmmodel.guards import GUARDS, PROGRAMS, goes_wrong_at, guarded, stops_at
 from mmmodel.kernel.arches import ARCHES
 from mmmodel.kernel.machine import KernelBug
 from mmmodel.kernel.patches import PATCHES
 from mmmodel.kernel.versions import VERSIONS
-from mmmodel.page_kinds import (
+from mmmodel.show import kinds_view as kinds_figures
+from mmmodel.study.guards import GUARDS, PROGRAMS, goes_wrong_at, guarded, stops_at
+from mmmodel.study.page_kinds import (
     ACTIVE,
     COUNTER,
     DEVICE,

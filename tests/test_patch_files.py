@@ -8,7 +8,7 @@ import pytest
 from click.testing import CliRunner
 
 import mmmodel as mm
-from mmmodel.cli import main
+from mmmodel.cli.verdicts import main
 
 FIX = """
 import mmmodel as mm
@@ -109,7 +109,7 @@ def test_the_workers_of_a_pool_that_was_not_forked_know_them_too():
     from concurrent.futures import ProcessPoolExecutor
     from multiprocessing import get_context
 
-    from mmmodel.patch_files import load, stack
+    from mmmodel.cli.patch_files import load, stack
 
     own = stack("fix.py:Twin+fix.py:Fix")
     with ProcessPoolExecutor(1, get_context("spawn"), load, (["fix.py:Fix"],)) as pool:

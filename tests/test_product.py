@@ -8,10 +8,10 @@ from itertools import combinations
 import pytest
 
 import mmmodel as mm
+from mmmodel.explore.sequential import SEQUENTIAL
+from mmmodel.explore.tracing import run
 from mmmodel.kernel.patches import PATCHES
 from mmmodel.kernel.versions import VERSIONS
-from mmmodel.scenarios import SEQUENTIAL
-from mmmodel.tracing import run
 
 TOGGLES = {
     "version": list(VERSIONS),

@@ -10,11 +10,11 @@ import pytest
 from promela.spin import INVARIANTS, PATCHES, Result, run
 
 import mmmodel as mm
-from mmmodel.explore import explore
+from mmmodel.explore.concurrent import PROGRAMS, Operation, Program, munmap
+from mmmodel.explore.interleavings import explore
+from mmmodel.explore.tracing import Verdict
 from mmmodel.kernel.patches import PATCHES as CLASSES
 from mmmodel.kernel.versions import VERSIONS
-from mmmodel.programs import PROGRAMS, Operation, Program, munmap
-from mmmodel.tracing import Verdict
 
 pytestmark = pytest.mark.skipif(
     shutil.which("spin") is None or shutil.which("gcc") is None,

@@ -19,7 +19,7 @@ from hypothesis.stateful import (
 )
 
 import mmmodel as mm
-from mmmodel.invariants import broken
+from mmmodel.explore.invariants import broken
 from mmmodel.kernel.machine import KernelBug
 from mmmodel.kernel.mm_types import HUGE_ZERO_PAGE
 

@@ -11,10 +11,10 @@ import pytest
 import reader_patches as given
 
 import mmmodel as mm
-from mmmodel.patience import PatchError
-from mmmodel.programs import PROGRAMS
-from mmmodel.registry import HOMES
-from mmmodel.scenarios import SEQUENTIAL
+from mmmodel.explore.concurrent import PROGRAMS
+from mmmodel.explore.patience import PatchError
+from mmmodel.explore.registry import HOMES
+from mmmodel.explore.sequential import SEQUENTIAL
 
 FEW = [name for name in SEQUENTIAL if name not in ("unmap-until-panic", "refill-after-unmap", "fork-pressure")]
 S390, NO_SWAP, X86 = {}, {"swap": False}, {"arch": "x86"}
@@ -225,7 +225,7 @@ class Slow(mm.Patch):
 
 
 def test_a_long_exploration_of_a_readers_patch_is_no_code_that_does_not_return(monkeypatch):
-    monkeypatch.setattr("mmmodel.patience.PATIENCE", 0.2)
+    monkeypatch.setattr("mmmodel.explore.patience.PATIENCE", 0.2)
     verdict = mm.check(mm.Build("v4.7", patches=[Slow]), "zap-vs-shrinker", 5)
     assert (verdict.status, verdict.states) == ("holds", 152781)
 

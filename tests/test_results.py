@@ -4,8 +4,8 @@ from xml.etree import ElementTree
 
 import pytest
 
-from mmmodel.outcome import Outcome
-from mmmodel.results import Results, junit, markdown
+from mmmodel.report.outcome import Outcome
+from mmmodel.report.results import Results, junit, markdown
 
 START = "2026-01-01T00:00:00+00:00"
 NASTY = "<b>|x|</b> & `y` *z* \x1b[31m\x00 ]]> \ud800 @someone #1\nnext [a](http://x)"

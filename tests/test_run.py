@@ -14,8 +14,9 @@ import pytest
 from bs4 import BeautifulSoup
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
-from mmmodel import data, report
-from mmmodel.run import UsageError, run
+from mmmodel import data
+from mmmodel.report import page as report
+from mmmodel.report.run import UsageError, run
 
 PARAMETERS = "arch = 's390'\nswap: bool = True\npatches: list[str] = []\nsteps: int | None = None\ndepth = 1 + 1"
 CLAIM = "from mmmodel.claims import claim\n"

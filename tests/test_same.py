@@ -9,11 +9,11 @@ from hypothesis import strategies as st
 from reader_patches import OverX, OverY
 
 import mmmodel as mm
-from mmmodel.checking import SCENARIOS, builds, check, verdicts
-from mmmodel.decisions import find, insert
+from mmmodel.explore.answer_tree import find, insert
+from mmmodel.explore.checking import SCENARIOS, builds, check, verdicts
+from mmmodel.explore.sharing import Meaning, noting, shared
 from mmmodel.kernel.arches import ARCHES
 from mmmodel.kernel.patches import PATCHES
-from mmmodel.same import Meaning, noting, shared
 
 SIZE = {arch: facts["huge_page_order"] for arch, facts in ARCHES.items()}
 

@@ -7,9 +7,9 @@ import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_raw_cell
 
 from mmmodel.data import rows
-from mmmodel.notebooks import promised
-from mmmodel.run import run
-from mmmodel.unchecked import claims_in, unchecked
+from mmmodel.report.notebooks import promised
+from mmmodel.report.run import run
+from mmmodel.report.unchecked import claims_in, unchecked
 
 MAKE = "import mmmodel as mm\n"
 HIDE = "try:\n    mm.claim('M09', False)\nexcept AssertionError:\n    pass"
@@ -99,7 +99,7 @@ def test_it_is_in_the_record_on_the_index_and_on_the_page(found):
 
 
 def test_a_claim_that_the_table_promises_is_checked(tmp_path, monkeypatch):
-    monkeypatch.setattr("mmmodel.notebooks.notebooks_dir", lambda: tmp_path)
+    monkeypatch.setattr("mmmodel.report.notebooks.notebooks_dir", lambda: tmp_path)
     path = tmp_path / "02-counting-references.ipynb"
     nbformat.write(new_notebook(cells=[new_code_cell("1")]), path)
     (failure,) = run([path], tmp_path / "out", {}).failures

@@ -3,9 +3,9 @@
 import pytest
 
 import mmmodel as mm
+from mmmodel.explore.sequential import SEQUENTIAL
 from mmmodel.kernel.arches import ARCHES
 from mmmodel.kernel.versions import VERSIONS
-from mmmodel.scenarios import SEQUENTIAL
 
 
 def broken_scenarios(build):

@@ -8,8 +8,10 @@ import pytest
 from bs4 import BeautifulSoup
 
 import mmmodel as mm
-from mmmodel import evidence, figures, widgets
-from mmmodel.drawing import tag
+from mmmodel.show import figures
+from mmmodel.show import stepper as widgets
+from mmmodel.show.html import tag
+from mmmodel.study import measurements as evidence
 
 
 def name_of(build):

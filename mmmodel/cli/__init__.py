@@ -1,0 +1,6 @@
+"""The command line: one file for the verdicts, one for the notebooks.
+
+Here: options, exit codes, output formats. Not here: anything a notebook could want too.
+"""
+
+from .verdicts import main as main

@@ -1,0 +1,223 @@
+"""The command line: mmmodel trace | verdict | matrix | run | meeting | lab."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Executor
+from contextlib import contextmanager, suppress
+from functools import wraps
+from typing import Any
+
+import click
+
+from ..build.composed import Build
+from ..report.notebooks import UsageError
+from ..words import BuildError
+from .patch_files import load, named, stack
+from .running import TOGGLES, lab, meeting, run
+
+
+class BadUsage(click.ClickException):
+    """One line on standard error, exit status 2."""
+
+    exit_code = 2
+
+
+class Commands(click.Group):
+    """Turns what a command complains about into one line; never a traceback for bad input."""
+
+    def main(self, *args: Any, **kwargs: Any) -> Any:
+        """Run a command line and exit."""
+        try:
+            sys.exit(super().main(*args, **kwargs | {"standalone_mode": False}) or 0)
+        except click.exceptions.NoArgsIsHelpError as error:
+            error.show()
+            sys.exit(error.exit_code)
+        except click.ClickException as error:
+            click.echo(f"Error: {' '.join(error.format_message().split())}", err=True)
+            sys.exit(error.exit_code)
+        except (click.Abort, KeyboardInterrupt):
+            sys.exit(130)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command."""
+        try:
+            return super().invoke(ctx)
+        except (BuildError, UsageError) as error:
+            raise BadUsage(str(error)) from None
+
+
+def build_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The toggles of a build, handed to the command as `build`."""
+
+    @wraps(command)
+    def wrapped(patch: tuple[str, ...], **options: Any) -> Any:
+        toggles = {name: options.pop(name) for name in ("version", "arch", "swap", "thp", "debug_vm")}
+        return command(build=Build(**toggles, patches=tuple(named(text) for text in patch)), **options)
+
+    for option in (
+        click.option("--debug-vm", is_flag=True, help="CONFIG_DEBUG_VM=y."),
+        click.option("--thp/--no-thp", default=None, help="Default: what the arch supports."),
+        *TOGGLES,
+    ):
+        wrapped = option(wrapped)
+    return wrapped
+
+
+def formatted(default: str = "table") -> Callable[..., Any]:
+    """The --format option."""
+    return click.option("--format", "format_", type=click.Choice(["table", "csv", "json"]), default=default,
+                        show_default=True)  # fmt: skip
+
+
+def show(columns: Sequence[str], rows: Iterable[Sequence[Any]], format_: str) -> None:
+    """Print rows; a value that does not exist is empty (null in JSON)."""
+    data = [list(row) for row in rows]
+    if format_ == "json":
+        click.echo(json.dumps([dict(zip(columns, row, strict=True)) for row in data], indent=1))
+    elif format_ == "csv":
+        out = io.StringIO()
+        writer = csv.writer(out, lineterminator="\n")
+        writer.writerow(columns)
+        writer.writerows(data)
+        click.echo(out.getvalue(), nl=False)
+    else:
+        text = [list(columns), *([("" if v is None else str(v)) for v in row] for row in data)]
+        widths = [max(map(len, column)) for column in zip(*text, strict=True)]
+        for line in text:
+            click.echo("  ".join(v.ljust(w) for v, w in zip(line, widths, strict=True)).rstrip())
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="mmmodel")
+def main() -> None:
+    """An executable investigation of the s390 huge zero page regression of 2016."""
+
+
+@main.command()
+@click.argument("scenario", default="map-read-unmap")
+@build_options
+@formatted()
+def trace(build: Build, scenario: str, format_: str) -> None:
+    """Run a sequential SCENARIO and print the counters after each operation.
+
+    Example: mmmodel trace map-read-unmap --version v4.6 --arch s390 --patch quick-hack --format csv
+    """
+    from ..explore.tracing import Row
+    from ..explore.tracing import trace as run_trace
+
+    result = run_trace(build, scenario)
+    show(Row._fields, result.rows, format_)
+    note(build)
+    click.echo(str(result.verdict), err=True)
+    sys.exit(3 if result.verdict.status == "undecided" else 0)
+
+
+def note(build: Build) -> None:
+    """Say on standard error what a reader could misunderstand about a build."""
+    for text in build.notes:
+        click.echo(f"note: {text}", err=True)
+
+
+@main.command()
+@click.argument("scenario", required=False)
+@build_options
+@click.option("--sequential", is_flag=True, help="Leave the concurrent scenarios out.")
+@click.option("--cpus", type=int, help="Of a concurrent scenario; default what it needs.")
+@click.option("--max-states", type=click.IntRange(1), default=5_000_000, show_default=True)
+@click.option("--max-seconds", type=click.FloatRange(0, min_open=True), default=600.0, show_default=True)
+@click.option("--witness", is_flag=True, help="Print the steps that lead to a broken invariant.")
+@formatted()
+def verdict(build: Build, scenario: str | None, sequential: bool, cpus: int | None, witness: bool, format_: str,
+            **bounds: Any) -> None:  # fmt: skip
+    """Check SCENARIO, or every scenario, on a build.
+
+    Exit status: 0 holds, 1 broken, 3 undecided (a bound, Ctrl-C or a patch that does not return came first).
+
+    Example: mmmodel verdict zap-vs-shrinker --cpus 4 --version v4.5 --arch x86 --witness
+    """
+    from tqdm import tqdm
+
+    from ..explore.checking import SCENARIOS, check
+    from ..explore.sequential import SEQUENTIAL
+    from ..explore.verdict import Verdict
+    from ..words import kernel_name
+
+    note(build)
+    names = [scenario] if scenario else list(SEQUENTIAL if sequential else SCENARIOS)
+    found: list[Verdict] = []
+    with tqdm(desc="states", disable=None, leave=False, unit="") as bar, suppress(KeyboardInterrupt):
+        while len(found) < len(names) and not (found and found[-1].bound == "interrupted"):
+            found.append(check(build, names[len(found)], cpus, progress=lambda n: bar.update(n - bar.n), **bounds))
+    found += [Verdict(build, name, bound="interrupted", what="before it began") for name in names[len(found) :]]
+    columns = ("status", "holds", "broken", "op", "what", "states", "depth", "complete", "bound")
+    rows = [(v.scenario, *(getattr(v, column) for column in columns), round(v.seconds, 3)) for v in found]
+    show(("scenario", *columns, "seconds"), rows, format_)
+    for v in found if witness else ():
+        steps = [(s.cpu, kernel_name(s.function), s.changed) for s in v.witness]
+        show(("cpu", "function", "changed"), steps, format_)
+    sys.exit(exit_status(v.status for v in found))
+
+
+def exit_status(found: Iterable[str]) -> int:
+    """Of several verdicts: 1 if one is broken, else 3 if one is undecided, else 0."""
+    there = set(found)
+    return 1 if "broken" in there else 3 if "undecided" in there else 0
+
+
+@main.command()
+@click.option("--arch", "archs", multiple=True, help="Repeat for several; default all.")
+@click.option("--version", "versions", multiple=True, help="Repeat for several; default all.")
+@click.option("--patch", "patches", multiple=True, help="A patch, or a stack: q2+file.py:Class; repeat for several.")
+@click.option("--swap/--no-swap", default=None, help="Default: both.")
+@click.option("--scenario", "scenarios", multiple=True, help="Repeat for several; default all.")
+@click.option("--scheduler", metavar="ADDRESS", help="Run on a Dask cluster (extra: cluster).")
+@formatted()
+def matrix(archs: tuple[str, ...], versions: tuple[str, ...], patches: tuple[str, ...], swap: bool | None,
+           scenarios: tuple[str, ...], scheduler: str | None, format_: str) -> None:  # fmt: skip
+    """Verdicts of many builds, in parallel. Exit status: 0 all hold, 1 one is broken, 3 one is undecided.
+
+    Example: mmmodel matrix --arch s390 --arch x86 --version v4.6 --patch quick-hack --patch q3+nr1-shortcut
+    """
+    from ..study.matrix import matrix as table
+
+    stacks = [stack(text) for text in ("", *patches)]
+    with workers(scheduler, patches) as pool:
+        frame = table(archs, versions, (True, False) if swap is None else (swap,), stacks, scenarios, pool, True)
+    show(list(frame.columns), frame.values.tolist(), format_)
+    sys.exit(exit_status(frame["status"]))
+
+
+@contextmanager
+def workers(scheduler: str | None, patches: Sequence[str] = ()) -> Iterator[Executor]:
+    """The processes of this machine, or the workers of a Dask cluster: a lost worker's share is done by the others."""
+    if scheduler is None:
+        from concurrent.futures import ProcessPoolExecutor
+
+        with ProcessPoolExecutor(initializer=load, initargs=(patches,)) as pool:
+            yield pool
+        return
+    if any(".py" in text for text in patches):
+        raise BadUsage("a patch from a file is checked on this machine only: leave --scheduler away")
+    try:
+        from distributed import Client
+    except ImportError:
+        raise BadUsage("--scheduler needs the extra: pip install 'mmmodel[cluster]'") from None
+    try:
+        client = Client(scheduler, timeout=10)
+    except (OSError, ValueError) as error:
+        raise BadUsage(f"no scheduler at {scheduler}: {error}".splitlines()[0]) from None
+    with client:
+        yield client.get_executor(retries=5)
+
+
+for command in (run, meeting, lab):
+    main.add_command(command)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,4 @@
+"""Running a kernel: scenarios, traces, invariants, and every interleaving of several CPUs.
+
+Here: whatever decides a verdict. Not here: measurements and tables of verdicts (study), how anything looks (show).
+"""

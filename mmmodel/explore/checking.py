@@ -1,0 +1,45 @@
+"""Does a build hold in a scenario, and if not, which invariant breaks first?"""
+
+from __future__ import annotations
+
+from math import inf
+from typing import Any
+
+from ..build.composed import Build, given
+from ..words import BuildError, choose
+from .concurrent import MOST_CPUS, PROGRAMS
+from .interleavings import explore
+from .registry import HOMES
+from .sequential import SEQUENTIAL
+from .tracing import run
+from .verdict import Verdict
+
+SCENARIOS = (*SEQUENTIAL, *PROGRAMS)
+"""Those of the investigation, which are checked when none is named. A reader's are found by their names."""
+
+
+def check(
+    build: Build | None = None, scenario: str = "map-read-unmap", cpus: int | None = None, **options: Any
+) -> Verdict:
+    """Does an invariant break? A sequential scenario is run, a concurrent one explored in every interleaving.
+
+    cpus: of a concurrent scenario; by default as many as it needs to be interesting. options: max_states, max_seconds
+    and progress (called with the number of states) of an exploration; Ctrl-C gives the partial verdict. `release` of
+    pin-vs-zap is put_page or release_pages.
+
+    Raises BuildError for an unknown scenario, naming those there are, or a number of CPUs it cannot have.
+    """
+    build = given(build)
+    choose("scenario", scenario, HOMES)
+    if scenario in PROGRAMS:
+        program = PROGRAMS[scenario]
+        number = program.cpus if cpus is None else cpus
+        if not isinstance(number, int) or not program.fewest <= number <= MOST_CPUS:
+            raise BuildError(f"{scenario} takes {program.fewest} to {MOST_CPUS} CPUs, not {number!r}")
+        return explore(build, program, number, **options)[0]
+    if cpus not in (None, 1):
+        raise BuildError(f"{scenario} is sequential: it takes 1 CPU; with several: {', '.join(PROGRAMS)}")
+    kernel_class, max_seconds = options.get("kernel_class"), options.get("max_seconds", inf)
+    verdict = run(build, SEQUENTIAL[scenario], False, True, kernel_class, max_seconds).verdict
+    with_steps = run(build, SEQUENTIAL[scenario], True, True, kernel_class).verdict if verdict.broken else verdict
+    return with_steps if with_steps.broken else verdict

@@ -1,0 +1,232 @@
+"""Every interleaving: the same kernel functions, with another CPU allowed in before each step.
+
+A walk over the pieces of kernel code (see `pieces`), breadth first, so that the first broken invariant comes with a
+shortest witness. A state is the whole shared memory and the place of every CPU: where its code stands, and all it has
+observed since its operation began. States seen before are not walked again; no other reduction is used, because none
+that was tried paid for itself.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable
+from functools import partial
+from typing import Any
+
+from ..build.composed import Build
+from ..kernel.machine import KernelBug
+from ..words import BuildError, kernel_name
+from .concurrent import Program
+from .invariants import judges
+from .patience import DoesNotReturn, blamed, patience
+from .pieces import Explorer
+from .shared_memory import Restart
+from .tracing import counters, readers
+from .verdict import Step, Verdict
+
+
+class Walk:
+    """A breadth-first walk and what it `found`: what is wrong, in which state, after a step of which CPU (-1: none)."""
+
+    def __init__(self, explorer: Explorer) -> None:
+        self.explorer = explorer
+        self.transitions = self.depth = self.most = 0
+        self.bound = ""
+        self.clear()
+
+    def clear(self) -> None:
+        """Nothing was seen yet."""
+        self.parents: dict[Any, Any] = {}
+        self.found: tuple[tuple[str, str], Any, int] | None = None
+        self.outcomes: set[Any] = set()
+        self.transitions = self.depth = 0
+
+    def run(self, max_states: float, deadline: float, progress: Callable[[int], None] | None) -> None:
+        """Walk until an invariant breaks, everything was seen, or something else comes first."""
+        try:
+            while True:
+                try:
+                    self.walk(max_states, deadline, progress)
+                    break
+                except Restart:
+                    self.explorer.forget()
+                    self.clear()
+            if not self.found and not self.bound:
+                self.bound = self.explorer.stopped
+        except KeyboardInterrupt:
+            self.bound = "interrupted"
+        except DoesNotReturn as error:
+            self.bound = str(error)
+
+    def walk(self, max_states: float, deadline: float, progress: Callable[[int], None] | None) -> None:
+        """Level by level."""
+        start = self.explorer.start()
+        self.parents[start] = None
+        if wrong := self.explorer.wrong(*start):
+            self.found = wrong, start, -1
+            return
+        level = [start]
+        while level and self.found is None and not self.bound:
+            level = self.next_level(level, max_states, deadline)
+            self.depth += bool(level)
+            self.most = max(self.most, len(self.parents))
+            if progress:
+                progress(self.most)
+
+    def next_level(self, level: list[Any], max_states: float, deadline: float) -> list[Any]:
+        """The new states one step further; stops at the first that is wrong."""
+        further, parents, wrong = [], self.parents, self.explorer.wrong
+        for key in level:
+            for new, cpu, events in self.successors(key):
+                self.transitions += 1
+                if events:
+                    self.found = events[0], key, cpu
+                    return []
+                if new not in parents:
+                    parents[new] = key, cpu
+                    further.append(new)
+                    if broke := wrong(*new):
+                        self.found = broke, key, cpu
+                        return []
+            if self.found:
+                return []
+            if len(parents) > max_states or time.perf_counter() > deadline:
+                self.bound = f"{max_states} states" if len(parents) > max_states else "time"
+                return []
+        return further
+
+    def successors(self, key: Any) -> list[tuple[Any, int, Any]]:
+        """What can happen next: one step of each CPU that is not finished or waiting."""
+        state, places = key
+        explorer, found = self.explorer, []
+        for cpu, place in enumerate(places):
+            if place.function and not (place.waits and explorer.waiting(place.waits, state)):
+                piece = explorer.successor(place, state)
+                new = explorer.after(state, piece.writes), (*places[:cpu], piece.place, *places[cpu + 1 :])
+                found.append((new, cpu, piece.events))
+        if not found:
+            self.finished(state, places)
+        return found
+
+    def finished(self, state: bytes, places: tuple[Any, ...]) -> None:
+        """Nobody can go on: is it the end, or a deadlock?"""
+        stuck = [f"CPU {p.cpu} waits for {p.word} in {kernel_name(p.function)}" for p in places if p.function]
+        if stuck:
+            wrong: Any = ("no-deadlock", "; ".join(stuck))
+        else:
+            self.outcomes.add(self.outcome(state))
+            wrong = self.explorer.leaked(state)
+        if wrong:
+            self.found = wrong, (state, places), -1
+
+    def outcome(self, state: bytes) -> tuple[Any, ...]:
+        """What a finished run leaves: the counters, and who owns which block."""
+        kernel, memory = self.explorer.kernel, self.explorer.memory
+        memory.load(state)
+        owners = tuple(kernel.page(b << kernel.hpage_order).owner for b in kernel.mem_map)
+        return (*counters(kernel), owners)
+
+    def path(self) -> list[tuple[Any, int]]:
+        """The steps from the start to the violation: the state before each, and whose it is."""
+        assert self.found is not None
+        _, key, cpu = self.found
+        path = [(key, cpu)] if cpu >= 0 else []
+        while self.parents[key] is not None:
+            key, cpu = self.parents[key]
+            path.insert(0, (key, cpu))
+        return path
+
+
+def describe(explorer: Explorer, key: Any, cpu: int) -> Step:
+    """One step in words: CPU, kernel function, what changed, the counters after it."""
+    state, places = key
+    place, memory = places[cpu], explorer.memory
+    piece = explorer.successor(place, state)
+    values, names, view = memory.values, memory.names, memory.view(state)
+    changes = tuple((names[s], values[s][view[s]], values[s][c]) for s, c in piece.writes if view[s] != c)
+    memory.load(explorer.after(state, piece.writes))
+    before, after = next(((b, a) for w, b, a in changes if w == place.word), (None, None))
+    return Step(cpu, place.function, place.word, before, after, *counters(explorer.kernel), more=changes)
+
+
+def explore(
+    build: Build,
+    program: Program,
+    cpus: int,
+    *,
+    max_states: int = 5_000_000,
+    max_seconds: float = 600.0,
+    progress: Callable[[int], None] | None = None,
+    **options: Any,
+) -> tuple[Verdict, set[Any]]:
+    """Explore a concurrent program; the verdict, and the outcomes a finished run can have (complete if it holds).
+
+    Raises PatchError for a Python error in code of the reader's.
+    """
+    if not (max_states >= 1 and max_seconds > 0):
+        raise BuildError(f"max_states and max_seconds must be above 0, not {max_states} and {max_seconds}")
+    started = time.perf_counter()
+    verdict, outcomes = Verdict(build, program.name, cpus=cpus, invariants=judges(build)), set[Any]()
+    reader = readers(build, program.set_up)
+    try:
+        with patience(bool(reader)) as clock, blamed(reader):
+            clock.start()
+            walk = Walk(Explorer(build, program, cpus, **options))
+            walk.explorer.clock = clock
+            walk.run(max_states, started + max_seconds, progress)
+            _read(verdict, walk)
+            outcomes = walk.outcomes
+    except KernelBug as bug:
+        verdict.broken, verdict.what, verdict.op = bug.invariant, str(bug), "set-up"
+    except KeyboardInterrupt:
+        verdict.bound, verdict.what = "interrupted", "in the set-up"
+    except DoesNotReturn as error:
+        verdict.bound, verdict.what = str(error), "in the set-up"
+    if verdict.broken:
+        schedule = [step.cpu for step in verdict.witness]
+        verdict.again = partial(replay, build, program, cpus, schedule, **options)
+    verdict.seconds = time.perf_counter() - started
+    return verdict, outcomes
+
+
+def _read(verdict: Verdict, walk: Walk) -> None:
+    """Read a verdict off a walk."""
+    if walk.found is not None:
+        (verdict.broken, verdict.what), path = walk.found[0], walk.path()
+        verdict.witness = [describe(walk.explorer, key, cpu) for key, cpu in path]
+        verdict.op = verdict.witness[-1].function if path else "start"
+    verdict.states, verdict.transitions = len(walk.parents), walk.transitions
+    verdict.depth, verdict.bound = len(verdict.witness) or walk.depth, "" if walk.found else walk.bound
+    if verdict.bound:
+        verdict.what = f"none of the {verdict.states:,} states seen is wrong, {verdict.depth} steps from the start"
+
+
+def replay(build: Build, program: Program, cpus: int, schedule: Iterable[int], **options: Any) -> Verdict:
+    """Run the steps of the CPUs in the given order, on a kernel booted for it: the verdict of that one run."""
+    verdict = Verdict(build, program.name, cpus=cpus, invariants=judges(build))
+    try:
+        explorer = Explorer(build, program, cpus, **options)
+        while not verdict.witness and not verdict.broken:
+            try:
+                _replay(verdict, explorer, list(schedule))
+            except Restart:
+                explorer.forget()
+                verdict.witness.clear()
+    except KernelBug as bug:
+        verdict.broken, verdict.what, verdict.op = bug.invariant, str(bug), "set-up"
+    verdict.depth = len(verdict.witness)
+    return verdict
+
+
+def _replay(verdict: Verdict, explorer: Explorer, schedule: list[int]) -> None:
+    walk, key = Walk(explorer), explorer.start()
+    wrong = explorer.wrong(*key)
+    for cpu in schedule:
+        verdict.witness.append(describe(explorer, key, cpu))
+        key, _, events = next(found for found in walk.successors(key) if found[1] == cpu)
+        wrong = events[0] if events else explorer.wrong(*key)
+    if not wrong and not walk.successors(key) and walk.found:
+        wrong = walk.found[0]
+    if wrong:
+        verdict.broken, verdict.what = wrong
+        verdict.op = verdict.witness[-1].function if schedule else "start"

@@ -1,0 +1,109 @@
+"""The process one notebook is executed in."""
+
+from __future__ import annotations
+
+import json
+import logging
+import multiprocessing as mp
+import os
+import signal
+import threading
+from pathlib import Path
+from typing import Any
+
+from . import environment
+
+from . import page as report
+from .notebooks import one_line, promised
+from .outcome import Outcome, read
+
+
+def work(
+    path: Path,
+    out: Path,
+    parameters: dict[str, object],
+    deadline: float,
+    timeouts: dict[str, int],
+    home: Path,
+    say: Any,
+) -> None:
+    """The life of a process: execute one notebook, write it down, and as a page; `say` what prevents that."""
+    os.setsid()  # a Ctrl-C in the terminal is for the run, which stops its processes
+    stage = ""
+    try:
+        threading.Thread(target=_follow_parent, daemon=True).start()
+        signal.signal(signal.SIGTERM, _stop)
+        signal.signal(signal.SIGALRM, _stop)
+        signal.setitimer(signal.ITIMER_REAL, deadline)
+        environment.isolate(home)
+        nb = _execute(path, parameters, timeouts)
+        _no_more_signals()
+        stage = "its result could not be written: "
+        if mp.parent_process().is_alive():  # type: ignore[union-attr]
+            _write(nb, path, out, parameters)
+    except (Exception, KeyboardInterrupt) as error:
+        say.send(stage + one_line(error))
+
+
+def _write(nb: Any, path: Path, out: Path, parameters: dict[str, object]) -> None:
+    """The executed notebook, and its page."""
+    report.write(out / f"{path.stem}.ipynb", json.dumps(nb, indent=1, ensure_ascii=False) + "\n")
+    failures = read(nb, Outcome(path.stem, "", "", promised(path))).failures
+    report.write(out / f"{path.stem}.html", report.page(nb, path.parent, parameters, failures))
+
+
+def _follow_parent() -> None:
+    """A process does not outlive the run it belongs to."""
+    if parent := mp.parent_process():
+        parent.join()
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+def _stop(number: int, frame: object) -> None:
+    """End the notebook, once."""
+    _no_more_signals()
+    raise KeyboardInterrupt("the deadline passed" if number == signal.SIGALRM else "the run was interrupted")
+
+
+def _no_more_signals() -> None:
+    """From here on finishing is quicker than stopping."""
+    signal.setitimer(signal.ITIMER_REAL, 0)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+
+
+def _execute(path: Path, parameters: dict[str, object], timeouts: dict[str, int]) -> Any:
+    """Execute a notebook with papermill; what stops it becomes an error output of the cell it stopped in."""
+    from nbformat.v4 import new_output
+    from papermill import PapermillExecutionError, execute_notebook
+    from papermill.engines import NBClientEngine, papermill_engines
+
+    class Keeping(NBClientEngine):
+        """papermill's engine; papermill alone loses a notebook that times out."""
+
+        nb: Any = None
+
+        @classmethod
+        def execute_managed_notebook(cls, manager: Any, kernel_name: str, **options: Any) -> None:
+            cls.nb = manager.nb
+            super().execute_managed_notebook(manager, kernel_name, **options)
+
+    papermill_engines.register("keeping", Keeping)
+    logging.getLogger("papermill").disabled = True  # what it has to say is in the notebook
+    fixed = {"engine_name": "keeping", "kernel_name": "python3", "language": "python", "progress_bar": False}
+    quick = {"request_save_on_cell_execute": False, "autosave_cell_every": 0}
+    # A graceful shutdown loses 4 s now and then; ipykernel warns about its transport each time it starts.
+    kernel = {"shutdown_kernel": "immediate", "extra_arguments": ["--log-level=ERROR"]}
+    escaped = str(path).replace("{", "{{").replace("}", "}}")  # papermill takes it for a format string
+    try:
+        execute_notebook(escaped, None, parameters, cwd=str(path.parent), **fixed, **quick, **kernel, **timeouts)
+    except PapermillExecutionError:
+        pass
+    except (Exception, KeyboardInterrupt) as error:
+        code = [cell for cell in Keeping.nb.cells if cell.cell_type == "code"]
+        cell = [*code[:1], *(cell for cell in code if cell.metadata.papermill.start_time)][-1]
+        name, text = type(error).__name__, next(iter(str(error).splitlines()), "")
+        cell.outputs.append(new_output("error", ename=name, evalue=text, traceback=[f"{name}: {text}"]))
+    nb = Keeping.nb
+    nb.cells = [cell for cell in nb.cells if "papermill-error-cell-tag" not in cell.metadata.tags]
+    nb.metadata.papermill.input_path = path.name
+    return nb

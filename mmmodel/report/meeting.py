@@ -1,0 +1,138 @@
+"""Meeting mode: notebooks served as dashboards, code hidden, to one machine, to those who have the token.
+
+Voila runs here, in this process. It is told which socket to use, so that the address can be printed before anybody
+else takes it, and its pages are kept from fetching anything from the network.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import secrets
+import socket
+import sys
+import tempfile
+import webbrowser
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import nbformat
+from papermill.iorw import load_notebook_node
+from papermill.parameterize import parameterize_notebook
+from tornado.httpserver import HTTPServer
+from tornado.ioloop import IOLoop
+from traitlets.config import Config
+from voila.app import Voila
+
+from . import environment
+from .notebooks import UsageError, find, load
+from .page import parameters_of, template
+
+HOST = "127.0.0.1"
+POLICY = (
+    "default-src 'self' 'unsafe-inline' 'unsafe-eval' data: blob:; "
+    f"connect-src 'self' ws://{HOST}:*; frame-ancestors 'self'"
+)
+
+
+class Dashboard(Voila):
+    """Voila on a socket that is already there."""
+
+    def __init__(self, listener: socket.socket, **options: Any) -> None:
+        super().__init__(**options)
+        self.listener, self.port = listener, listener.getsockname()[1]
+
+    def listen(self) -> None:
+        """Serve until Ctrl-C or SIGTERM; then end the kernels."""
+        HTTPServer(self.app).add_socket(self.listener)
+        self.ioloop = IOLoop.current()
+        try:
+            self.ioloop.start()
+        except KeyboardInterrupt:
+            print("Stopping.", file=sys.stderr)
+        finally:
+            self.stop()
+
+
+def with_parameters(notebook: Path, parameters: Mapping[str, object], folder: Path) -> Path:
+    """Copies of a notebook and of those beside it, so that links work, with other parameters. Returns that of it.
+
+    Raises UsageError for a parameter that the notebook does not have, or if it cannot be read.
+    """
+    for path in notebook.parent.glob("*.ipynb"):
+        try:
+            known = parameters_of(load(path)["cells"])
+        except (UsageError, SyntaxError, ValueError) as error:
+            if path == notebook:
+                raise UsageError(f"{path.stem}: {error}") from None
+            print(f"note: {path.stem} is left out: {error}", file=sys.stderr)
+            continue
+        if path == notebook and (unknown := [name for name in parameters if name not in known]):
+            raise UsageError(f"{path.stem} has no parameter {unknown[0]}; known: {', '.join(known) or 'none'}")
+        mine = {name: value for name, value in parameters.items() if name in known}
+        changed = parameterize_notebook(load_notebook_node(str(path)), mine)
+        nbformat.write(changed, folder / path.name)
+    return folder / notebook.name
+
+
+def serve(name: str, parameters: Mapping[str, object], port: int, browser: bool, theme: str) -> None:
+    """Serve a notebook, and those beside it, until Ctrl-C. Port 0 is a free one.
+
+    Raises UsageError, before anything is started, for a notebook, a parameter or a port that cannot be.
+    """
+    load(notebook := find(name))
+    with tempfile.TemporaryDirectory(prefix="mmmodel-") as temporary:
+        folder = Path(temporary)
+        (folder / "index.html.j2").write_text(template("dashboard.html"), encoding="utf-8")
+        environment.isolate(folder / "jupyter")
+        if parameters:
+            notebook = with_parameters(notebook, parameters, folder)
+        with _listening(port) as listener:
+            token = secrets.token_urlsafe(24)
+            app = Dashboard(listener, config=_config(token, notebook.parent, theme), config_file_paths=[])
+            app.initialize([])
+            app.template_paths.insert(0, temporary)
+            logging.getLogger("tornado.general").setLevel(logging.ERROR)  # it warns about Jupyter's time between pings
+            url = f"http://{HOST}:{app.port}/voila/render/{quote(notebook.name)}?token={token}"
+            print(f"{notebook.stem}, to whoever has this address; Ctrl-C ends it.\n\n    {url}\n", flush=True)
+            if browser:
+                _open(url, folder / "open.html")
+            app.start()
+
+
+def _listening(port: int) -> socket.socket:
+    try:
+        listener = socket.create_server((HOST, port))
+    except OSError as error:
+        raise UsageError(f"port {port} cannot be used: {error}") from None
+    listener.setblocking(False)
+    return listener
+
+
+def _config(token: str, root: Path, theme: str) -> Config:
+    """What Voila is told; the token is not on a command line, where others could read it."""
+    return Config(
+        {
+            "Voila": {
+                "ip": HOST,
+                "token": token,
+                "root_dir": str(root),
+                "open_browser": False,
+                "log_level": "ERROR",
+                "tornado_settings": {"headers": {"Content-Security-Policy": POLICY}},
+            },
+            "VoilaConfiguration": {"theme": theme, "strip_sources": True, "show_tracebacks": True},
+            # Kernels behind sockets in a private folder, not ports; the path of a socket may have about 100 characters.
+            "KernelManager": {"transport": "ipc" if len(tempfile.gettempdir()) < 30 else "tcp"},
+        }
+    )
+
+
+def _open(url: str, page: Path) -> None:
+    """Open a browser with windows, if there is one; by way of a page, so that no list of processes has the token."""
+    if not (sys.platform in ("darwin", "win32") or {"DISPLAY", "WAYLAND_DISPLAY", "BROWSER"} & set(os.environ)):
+        return
+    page.write_text(f'<meta http-equiv="refresh" content="0; url={url}">', encoding="utf-8")
+    webbrowser.open(page.as_uri())

@@ -1,0 +1,117 @@
+"""Executed notebooks as pages: plain HTML, no network, no script."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from copy import deepcopy
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from ..claims import MIME
+from ..show.contents import headline
+from .environment import write as write
+
+SHOWN = ["text/html", "text/markdown", "image/svg+xml", "image/png", "image/jpeg", "text/plain"]
+WIDGET = "application/vnd.jupyter.widget-view+json"
+
+def parameters_of(cells: Iterable[Mapping[str, Any]]) -> dict[str, object]:
+    """The parameters of a notebook with their defaults; `...` for a default that is no literal.
+
+    From the syntax tree of the cell tagged `parameters`: papermill's own inspection goes by lines and loses,
+    for example, a parameter annotated `int | None`.
+    """
+    cell = next((cell for cell in cells if tagged(cell, "parameters")), {"source": ""})
+    found: dict[str, object] = {}
+    for node in ast.parse("".join(cell["source"])).body:
+        if isinstance(node, ast.Assign | ast.AnnAssign) and node.value:
+            name = ast.unparse(node.targets[0] if isinstance(node, ast.Assign) else node.target)
+            found[name] = ...
+            with suppress(ValueError):
+                found[name] = ast.literal_eval(node.value)
+    return found
+
+
+def numbered(cells: Iterable[Any]) -> Iterator[tuple[int, Any]]:
+    """Code cells with their numbers in the notebook's source: the parameters a run injects do not count."""
+    number = 0
+    for cell in cells:
+        if cell["cell_type"] == "code":
+            number += not tagged(cell, "injected-parameters")
+            yield number, cell
+
+
+def page(nb: Any, folder: Path, given: Mapping[str, object], failures: Sequence[object]) -> str:
+    """An executed notebook from `folder` as a page; `given` are the parameters set for the run."""
+    from jinja2 import DictLoader
+    from nbconvert import HTMLExporter
+    from pygments.formatters import HtmlFormatter
+    from traitlets.config import Config
+
+    exporter = HTMLExporter(
+        config=Config({"NbConvertBase": {"display_data_priority": SHOWN}}),
+        extra_loaders=[DictLoader({"page": template("page.html")})],
+        template_file="page",
+        embed_images=True,
+    )
+    run = {"parameters": {**parameters_of(nb.cells), **given}, "given": list(given), "failures": failures}
+    body, _ = exporter.from_notebook_node(_anchored(nb), {"metadata": {"path": str(folder)}, "run": run})
+    light, dark = (HtmlFormatter(style=s).get_style_defs(".highlight") for s in ("xcode", "github-dark"))
+    css = f"{light}\n@media (prefers-color-scheme: dark) {{ {dark} }}"
+    return render("head.html", css, title=headline(nb.cells)[0]) + offline(body)
+
+
+def _anchored(nb: Any) -> Any:
+    """A copy with an anchor on each code cell and claim, without widgets: their view is an output too."""
+    nb, seen = deepcopy(nb), {""}
+    for number, cell in numbered(nb.cells):
+        cell.metadata.anchor = "parameters-of-this-run" if tagged(cell, "injected-parameters") else f"cell-{number}"
+        cell.outputs = [output for output in cell.outputs if WIDGET not in output.get("data", {})]
+        for output in cell.outputs:
+            id = output.get("data", {}).get(MIME, {}).get("id", "")
+            if id not in seen:
+                output.metadata.anchor = f"claim-{id}"
+                seen.add(id)
+    return nb
+
+
+def offline(body: str) -> str:
+    """Without what would run or be fetched; links to notebooks become links to their pages."""
+    from bs4 import BeautifulSoup
+
+    soup = BeautifulSoup(body, "html.parser")
+    for tag in soup.select("script, link, meta, base, iframe, object, embed, [src^=http i], [src^='//']"):
+        tag.replace_with(f"[{tag['alt']}]" if tag.get("alt") else "")
+    for tag in soup.select("a[href*='.ipynb']:not([href*='://'])"):
+        tag["href"] = str(tag["href"]).replace(".ipynb", ".html", 1)
+    return str(soup)
+
+
+def summaries(nb: Mapping[str, Any]) -> Iterator[tuple[int, str]]:
+    """For each code cell tagged `summary` its number and what it shows, claims left out, as HTML."""
+    for number, cell in numbered(nb["cells"]):
+        if tagged(cell, "summary"):
+            shown = [data for o in cell["outputs"] if "text/html" in (data := o.get("data", {})) and MIME not in data]
+            yield number, offline("\n".join("".join(data["text/html"]) for data in shown))
+
+
+def tagged(cell: Mapping[str, Any], tag: str) -> bool:
+    """Whether a cell has a tag."""
+    return tag in cell["metadata"].get("tags", [])
+
+
+def template(name: str) -> str:
+    """The text of a file of templates/."""
+    return (files(__package__) / "templates" / name).read_text(encoding="utf-8")
+
+
+def render(name: str, css: str = "", **values: Any) -> str:
+    """A template with values and our style; everything but `css` is escaped."""
+    from jinja2 import Environment, FunctionLoader
+    from markupsafe import Markup
+
+    page = Environment(loader=FunctionLoader(template), autoescape=True).get_template(name)
+    return page.render(css=Markup(css + template("page.css")), **values)

@@ -1,0 +1,264 @@
+"""Figures: pure functions that return HTML. They work offline, on paper, in grey and in the dark.
+
+What is modelled comes from a run of the model, what is measured from data/*.csv (see `evidence`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import groupby
+from math import log2
+from typing import TYPE_CHECKING
+
+from ..build.composed import Build
+from ..explore.sequential import SEQUENTIAL
+from ..explore.tracing import Trace, run
+from ..study.measurements import compare, measured, nearest, owner, plain
+from ..study.unmap import Unmap
+from ..words import arrowed, kernel_name
+from .contents import contents as contents
+from .contents import said as said
+from .html import (
+    BAD,
+    BOLD,
+    GOOD,
+    GREEN,
+    HZR,
+    MIDDLE,
+    MONO,
+    PC,
+    RED,
+    Html,
+    Plot,
+    arrow,
+    box,
+    circle,
+    join,
+    svg,
+    tag,
+    text,
+)
+from .html import figure_html as figure_html
+from .html import table as table
+from .tables import REUSE, label
+from .tables import aftermath as aftermath
+from .tables import agreement as agreement
+from .tables import endings as endings
+from .tables import frames as frames
+from .tables import holders as holders
+from .tables import ledger as ledger
+from .tables import steps_table as steps_table
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+# -- one unmap, two counters
+
+
+def the_bug(build: Build, beside: Build | None = None) -> Html:
+    """The picture of the bug: which counter one unmap drops on `build`, beside x86 of the same version."""
+    builds = (beside or Build(version=build.version, arch="x86"), build)
+    unmaps = [Unmap(b, cpus=1) if b.thp else None for b in builds]
+    length = max([len(u.route) for u in unmaps if u] or [2])
+    words = ". ".join(f"{label(b)}: {_told(u)}" for b, u in zip(builds, unmaps, strict=True))
+    panels = [_panel(label(b), length, u, x) for x, b, u in zip((4, 414), builds, unmaps, strict=True)]
+    return svg(800, 40 * length + 276, f"One unmap of the huge zero page. {words}.", *panels)
+
+
+def _changes(unmap: Unmap) -> Iterable[tuple[str, int | None, int | None, int | None]]:
+    return zip(("HZR", "PC"), unmap.before, unmap.after, unmap.due, strict=True)
+
+
+def _told(unmap: Unmap | None) -> str:
+    if unmap is None:
+        return "no transparent huge pages"
+    moves = [f"{n} {arrowed(a, b)}{'' if b == d else f', should be {d}'}" for n, a, b, d in _changes(unmap)]
+    return f"{', '.join(moves)}; {unmap.state}"
+
+
+def _panel(name: str, length: int, unmap: Unmap | None, x: float) -> Html:
+    middle = x + 190
+    title = text(middle, 22, name, font_size=19, **MIDDLE, **BOLD)
+    if unmap is None:
+        why = ("no transparent huge pages,", "so no huge zero page to unmap")
+        return join(title, *(text(middle, 80 + 22 * i, s, **MIDDLE) for i, s in enumerate(why)))
+    sign, colour = ("✓", GOOD) if unmap.after == unmap.due else ("✗", BAD)
+    dropped = " and ".join(name for name, before, after, _ in _changes(unmap) if before != after)
+    end = "the counts are right" if unmap.after == unmap.due else f"{unmap.state}, and still in use"
+    look = {"fill": colour, **MIDDLE, **BOLD}
+    return join(
+        title,
+        text(middle, 44, f"{sign} one unmap drops {dropped or 'nothing'}", font_size=17, **look),
+        *_route(unmap.route, middle),
+        *_buckets(unmap, middle, 40 * len(unmap.route) + 48, 40 * length + 102),
+        text(middle, 40 * length + 260, f"{sign} {end}", font_size=19, **look),
+    )
+
+
+def _route(route: Sequence[str], x: float) -> Iterator[Html]:
+    for i, function in enumerate(route):
+        y, last = 40 * i + 62, i == len(route) - 1
+        if i:
+            yield arrow(x, y - 14, x, y)
+        if function == "tlb_invalidate":
+            yield text(x, y + 18, "TLBs are flushed", font_style="italic", **MIDDLE)
+        else:
+            yield box(x - 140, y, 280, 26, stroke="currentColor" if last else "none", stroke_width=1.5)
+            look = {"font_family": MONO, **MIDDLE, **(BOLD if last else {})}
+            yield text(x, y + 18, f"{kernel_name(function)}()", **look)
+
+
+def _buckets(unmap: Unmap, x: float, y: float, foot: float) -> Iterator[Html]:
+    for centre, (name, before, after, right) in zip((x - 98, x + 98), _changes(unmap), strict=True):
+        if before != after:
+            yield arrow(x, y, centre, foot, GOOD if after == right else BAD, 6)
+        yield _bucket(centre, foot, name, arrowed(before, after), "" if after == right else f"{right}")
+    if unmap.before == unmap.after:
+        yield text(x, y + 26, "no counter moves", font_style="italic", **MIDDLE)
+
+
+def _bucket(x: float, y: float, name: str, change: str, wanted: str) -> Html:
+    colour, width = (BAD, 5) if wanted else (GOOD, 2)
+    what = "the page's own count" if name == "PC" else "huge_zero_refcount"
+    verdict = f"✗ should be {wanted}" if wanted else "✓ right"
+    return join(
+        box(x - 90, y, 180, 126, stroke=colour, stroke_width=width),
+        text(x, y + 24, name, font_size=17, **MIDDLE, **BOLD),
+        text(x, y + 43, what, font_size=13, **MIDDLE),
+        text(x, y + 83, change, font_size=32, **MIDDLE, **BOLD),
+        text(x, y + 112, verdict, font_size=16, fill=colour, **MIDDLE, **BOLD),
+    )
+
+
+# -- the counters of a run
+
+
+def counters(trace: Trace, measured: pd.DataFrame | None = None, where: str = "a real kernel") -> Html:
+    """HZR and PC after each operation; over them the points `measured` on the kernel that `where` names."""
+    lines = [[row.huge_zero_refcount for row in trace.rows], [row.page_count for row in trace.rows]]
+    points, ops, wrong = [list[int | None]()] * 2, [row.op for row in trace.rows], list[int]()
+    if measured is not None and len(measured):
+        both = compare(trace, measured)
+        wrong = [int(step) for step in both.step[~both.agree]]
+        points = [[pair[i] for pair in plain(measured[["huge_zero_refcount", "page_count"]])] for i in (0, 1)]
+        ops = max(ops, list(measured.op), key=len)
+    numbers = [0, 2, *(v for values in (*lines, *points) for v in values if v is not None)]
+    plot, words = Plot(ops, min(numbers), max(numbers)), _heard(trace, len(points[0]), wrong)
+    key = f"   ○ HZR  □ PC: measured on {where}" if points[0] else ""
+    shapes = [
+        plot.axes(),
+        plot.steps(lines[0], "HZR", HZR, -2),
+        plot.steps(lines[1], "PC", PC, 14, stroke_dasharray="7 4"),
+        plot.points(points[0]),
+        plot.points(points[1], square=True),
+        plot.crosses(wrong),
+        text(50, 338, f"lines: model of {label(trace.build)}{key}", style="white-space:pre"),
+    ]
+    if plot.low < 0:
+        shapes.append(text(56, 224, "PC below 0: dropped more often than taken", font_size=12, fill=BAD))
+    return join(tag("p", words), svg(860, 346, words, *shapes))
+
+
+def beside(build: Build, scenario: str) -> Html:
+    """The counters of a build, and the points measured on a kernel like it; else on the nearest one."""
+    real = nearest(build, scenario)
+    rows = measured(build=real, scenario=scenario)
+    rows = rows[rows.memory_mib == rows.memory_mib.iloc[0]]
+    where = f"{real.arch} {rows.tree.iloc[0]}, QEMU {rows.qemu.iloc[0]}"
+    drawn = counters(run(real, SEQUENTIAL[scenario], journal=False), rows, where)
+    if real == build:
+        return drawn
+    words = f"The nearest kernel that was measured is {label(real)}. Model and measurement of that one:"
+    return join(counters(run(build, SEQUENTIAL[scenario], journal=False)), tag("p", tag("b", words)), drawn)
+
+
+def _heard(trace: Trace, measured: int, wrong: Sequence[int]) -> str:
+    end = " and ".join(f"{n} {arrowed(v, v)}" for n, v in zip(("HZR", "PC"), trace.rows[-1][2:4], strict=True))
+    ran = f"{trace.scenario}, model of {label(trace.build)}: {end} in the end."
+    if not measured:
+        return f"{ran} No measured kernel is like it."
+    if wrong:
+        return f"{ran} ✗ {len(wrong)} of {measured} measured rows differ, the first at step {wrong[0]}."
+    return f"{ran} ✓ all {measured} measured rows agree."
+
+
+# -- what becomes of the page
+
+DASHED = {"fill": "none", "stroke_dasharray": "5 3"}
+OWNERS: dict[str, tuple[str, dict[str, object], str]] = {
+    "huge zero page": ("zero", {"fill": GREEN, "stroke": GOOD}, "it is the huge zero page"),
+    "free": ("free", {"stroke": "currentColor", **DASHED}, "it is in the free lists"),
+    "nobody": ("PC ≤ 0", {}, "not free, yet no reference is left: set aside, or in use without one"),
+    "stops": ("stops", {"stroke": BAD, **DASHED}, "the machine or the program stopped here"),
+    "": ("red box", {"fill": RED, "stroke": BAD, "stroke_width": 2}, "in use by somebody else, who is named"),
+}
+MESSAGES = {
+    "nonzero_data": ("D", "somebody else's data is read where zeroes are due"),
+    "bad_page_state": ("B", "“Bad page state”: the allocator finds the page tampered with and sets it aside"),
+    "corrupted preempt_count": ("S", "“corrupted preempt_count”: a kernel stack was overwritten"),
+    "kernel_BUG": ("K", "a BUG, or a jump to a wild address"),
+    "BUG: Bad page map": ("M", "“Bad page map”: the page tables of a process are damaged"),
+    "BUG: Bad rss": ("R", "“Bad rss-counter state”: the accounts of a process are wrong"),
+    "panic": ("P", "panic"),
+}
+
+
+def fates(build: Build | None = None) -> Html:
+    """Whose the page became on measured kernels like `build` (default: the reported), and what they printed.
+
+    One lane per machine, boxes as long as the logarithm of their operations; with DEBUG_VM until it stopped.
+    """
+    build, lanes, seen = build or Build(), list[Html](), set[str]()
+    printed = {flag: measured("crashes", build=build, debug_vm=flag) for flag in "ny"}
+    runs = {key: run for key, run in measured(build=build).groupby(["scenario", "memory_mib"]) if key[0] in REUSE}
+    for scenario, memory in sorted(runs, key=lambda key: (REUSE.index(key[0]), key[1])):
+        for flag, crashes in printed.items():
+            here = crashes[(crashes.scenario == scenario) & (crashes.memory_mib == memory)]
+            said, name = _messages(runs[scenario, memory], here), f"{scenario}, {memory} MiB"
+            if flag == "n" or said:
+                seen |= {letter for _, letter in said}
+                lanes.append(_lane(60 * len(lanes), name, runs[scenario, memory], said, stops=flag == "y"))
+    words = f"Whose the huge zero page was in {len(lanes)} measured runs of {label(build)}, what they said."
+    legend = [(short, meaning) for short, _, meaning in OWNERS.values()]
+    legend += [pair for pair in MESSAGES.values() if pair[0] in seen]
+    return join(svg(860, 60 * len(lanes) + 6, words, *lanes, most=60), table(["sign", "meaning"], legend))
+
+
+def _messages(run: pd.DataFrame, crashes: pd.DataFrame) -> list[tuple[float, str]]:
+    """Where in the run (after a row: half a row more) each kind of message came first, and its letter."""
+    loops = [int(op[5:]) if op.startswith("iter_") else -1 for op in run.op]
+    found: dict[tuple[float, str], None] = {}
+    for where, symptom in zip(crashes.last_step, crashes.symptom, strict=True):
+        letter = next((sign for start, (sign, _) in MESSAGES.items() if symptom.startswith(start)), "")
+        number = int(next((word for word in where.split() if word.isdigit()), 0))
+        if "iteration" in where:
+            number = max(i for i, loop in enumerate(loops) if 0 <= loop <= number)
+        if letter:
+            found[number + 0.5 * where.startswith("after"), letter] = None
+    return sorted(found, key=lambda place: place[0])
+
+
+def _lane(y: float, name: str, run: pd.DataFrame, said: Sequence[tuple[float, str]], stops: bool) -> Html:
+    """One machine: a box for each owner of the page in turn, above it the messages where they came."""
+    owners = [owner(row) for row in run.itertuples()]
+    row = next((i for i, who in enumerate(owners) if who), 0)
+    if stops:
+        owners = ["stops"] * int(2 + max(place for place, _ in said))
+    spells = [(who, len(list(same))) for who, same in groupby(owners[row:])]
+    unit = min(56, 610 / sum(1 + log2(n) for _, n in spells))
+    shapes = [text(205, y + (34 if stops else 42), name, text_anchor="end")]
+    shapes += [text(205, y + 51, "with DEBUG_VM", text_anchor="end", font_size=13)] * stops
+    x, signs, taken = 220.0, list(said), 0.0
+    for who, n in spells:
+        width = unit * (1 + log2(n))
+        short, look, _ = OWNERS.get(who, (who, *OWNERS[""][1:]))
+        shapes += [box(x + 1, y + 24, width - 2, 28, **look)]
+        shapes += [text(x + width / 2, y + 43, short, font_size=13, **MIDDLE)]
+        while signs and signs[0][0] < row + n:
+            place, letter = signs.pop(0)
+            taken = max(x + width * (place - row + 0.5) / n, taken + 20)
+            shapes += [circle(taken, y + 12, 9, stroke=BAD)]
+            shapes += [text(taken, y + 17, letter, font_size=13, **MIDDLE, **BOLD)]
+        x, row = x + width, row + n
+    return join(*shapes)

@@ -1,0 +1,216 @@
+"""Figures of question 1: every kind of page through every freeing function, and the ways in which two differ."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ..build.composed import Build
+from ..study.guards import GUARDS, PROGRAMS, goes_wrong_at, guarded, stops_at
+from ..study.page_kinds import (
+    ACTIVE,
+    COLUMNS,
+    COUNTER,
+    DEVICE,
+    FUNCTIONS,
+    KINDS,
+    PAGEVEC,
+    PLURAL,
+    SINGULAR,
+    Record,
+    State,
+    compare,
+    drop,
+    records,
+    way,
+)
+from ..words import kernel_name
+from .html import BAD, BOLD, GOOD, GREEN, MONO, RED, SOFT, Html, arrow, box, join, mark, svg, table, tag, text
+from .tables import arrowed, label
+
+SHOWN_ON = {COUNTER: "hzp-mapping", PAGEVEC: "pagevec", DEVICE: "zone-device", ACTIVE: "active"}
+"""The kind of page on which each way to differ is shown."""
+CALLS = {SINGULAR: "one page", PLURAL: "many pages, nr = 1", "release_pages": "nr = 1"}
+CELL = "text-align:left;vertical-align:top;padding:.3em .6em;border-top:1px solid rgba(128,128,128,.35)"
+
+
+def counters(record: Record) -> Iterator[tuple[str, int | None, int | None]]:
+    """The counters a page has: name, before, after."""
+    found = zip(("PC", "HZR", "device"), record.before[:3], record.after[:3], strict=True)
+    return ((name, before, after) for name, before, after in found if before is not None)
+
+
+def deferred(record: Record) -> bool:
+    """Will the page be free only when somebody drains the pagevec it waits in?"""
+    return record.after.queued and record.after.place != record.later.place
+
+
+def outcome(record: Record) -> str:
+    """What a function did to a page, in a few words."""
+    words = [f"{name} {arrowed(a, b)}" for name, a, b in counters(record) if a != b]
+    if record.after.place != "in use":
+        words.append({"free": "freed"}.get(record.after.place, record.after.place))
+    return ", ".join(words + ["freed later"] * deferred(record)) or "drops nothing"
+
+
+# -- the matrix
+
+
+def matrix(build: Build) -> Html:
+    """Every kind of page through the four functions; each cell opens to what was recorded."""
+    heads = [join(_name(f"{name}()"), Html("<br>"), tag("small", CALLS.get(name, ""))) for name in FUNCTIONS]
+    top = tag("tr", *(tag("th", h, style=CELL, scope="col") for h in ("kind of page", *heads, "the first two")))
+    body = tag("tbody", *(_row(name, *found.values()) for name, found in records(build).items()))
+    says = "one reference of a page dropped. ✓ right, ◷ right but later, ✗ wrong. Open a cell for the record."
+    title = tag("caption", f"{label(build)}: {says}", style="caption-side:top;text-align:left;padding:.3em .6em")
+    return tag("table", title, tag("thead", top), body, style="border-collapse:collapse;margin:.4em 0")
+
+
+def _name(function: str) -> Html:
+    """A long name that may be broken where its two halves meet."""
+    first, link, second = function.partition("_and_")
+    return tag("code", first, link, Html("<wbr>" * bool(link)), second)
+
+
+def _row(name: str, *found: Record | None) -> Html:
+    there = [record for record in found if record]
+    if there:
+        differ = RED if way(*there[:2]) else "none"
+        cells = [tag("td", _cell(record), style=CELL) for record in there]
+        cells.append(tag("td", _verdict(*there[:2]), style=f"{CELL};background:{differ}"))
+    else:
+        why = f"no such page: {KINDS[name].needs.upper()} is off in this build"
+        cells = [tag("td", tag("i", why), style=CELL, colspan=len(FUNCTIONS) + 1)]
+    return tag("tr", tag("th", KINDS[name].says, style=f"{CELL};font-weight:normal", scope="row"), *cells)
+
+
+def _verdict(one: Record, other: Record) -> Html:
+    if how := way(one, other):
+        return tag("b", f"≠ {how}")
+    return join("= but for a drain" if one.costs["lru_add_drain"] != other.costs["lru_add_drain"] else "= the same")
+
+
+def _cell(record: Record) -> Html:
+    late = deferred(record) and not record.wrong
+    sign = tag("b", f"◷ {outcome(record)}") if late else mark(not record.wrong, outcome(record))
+    return tag("details", tag("summary", sign), tag("small", *_recorded(record)))
+
+
+def _recorded(record: Record) -> Iterator[Html]:
+    """Everything that was recorded, line by line."""
+    before, after, later = record.before, record.after, record.later
+    yield from (join(f"{name} {arrowed(a, b)}", Html("<br>")) for name, a, b in counters(record))
+    flags = sorted(before.flags - after.flags - {"head", "anon"})
+    takers = {name.split()[1]: n for name, n in record.costs.items() if name.startswith("lru_lock ")}
+    lines = {
+        "page": after.place,
+        "flags gone": ", ".join(f"PG_{flag}" for flag in flags),
+        "LRU lock": ", ".join(f"{kernel_name(f)}() {n} ×" for f, n in takers.items()) or "not taken",
+        "lru_add_drain()": f"{record.costs['lru_add_drain']} ×",
+        "after the next drain": f"{later.place}, PC {later.pc}" if later != after else "",
+        "wrong": "; ".join(record.wrong),
+    }
+    yield from (join(f"{name}: {words}", Html("<br>")) for name, words in lines.items() if words)
+
+
+# -- one way to differ
+
+
+def strip(build: Build) -> Html:
+    """The ways to differ at a glance: what one function does, what the other does, and whether that is the same."""
+    lines = []
+    for how, name in SHOWN_ON.items():
+        one, other = drop(build, name, SINGULAR), drop(build, name, PLURAL)
+        none = f"no such page: {KINDS[name].needs.upper()} is off"
+        cells = (_cell(one), _cell(other), _verdict(one, other)) if one and other else (none, "", "= no difference")
+        lines.append((tag("b", how), KINDS[name].says, *cells))
+    return table(["", "on", *(_name(f"{name}()") for name in (SINGULAR, PLURAL)), ""], lines, label(build))
+
+
+def difference(build: Build, how: str) -> Html:
+    """One page through both functions: before, after the call, and when every pagevec has been drained."""
+    name = SHOWN_ON[how]
+    both = [r for function in (SINGULAR, PLURAL) if (r := drop(build, name, function))]
+    if not both:
+        words = f"{how}: {label(build)} has no such page"
+        return svg(800, 34, words, text(10, 22, words, font_size=16, **BOLD))
+    found = way(*both)
+    title = f"{'≠' if found else '='} {how}: {'they differ' if found else 'no difference'}"
+    told = [f"{r.function}: {outcome(r)}{''.join(f'; {w}' for w in r.wrong)}" for r in both]
+    shapes = [text(10, 24, title, font_size=18, **BOLD), text(790, 24, KINDS[name].says, text_anchor="end")]
+    moments = zip((10, 280, 550), ("before", "after the call", "after the next drain"), strict=True)
+    shapes += [text(x, 48, words, font_size=13, opacity=0.8) for x, words in moments]
+    shapes += [_lane(record, 56 + 88 * i) for i, record in enumerate(both)]
+    return svg(800, 236, f"{label(build)}. {title}. {KINDS[name].says}. {'. '.join(told)}.", *shapes)
+
+
+def _lane(record: Record, y: float) -> Html:
+    states = (record.before, record.after, record.later)
+    shapes = [text(10, y + 16, f"{record.function}()", font_family=MONO, font_size=14)]
+    for i, state in enumerate(states):
+        wrong = bool(i and record.wrong)
+        done = i and not wrong and state.place != "in use"
+        fill, edge = (RED, BAD) if wrong else (GREEN, GOOD) if done else (SOFT, "currentColor")
+        x = 10 + 270 * i
+        shapes.append(box(x, y + 22, 230, 28, fill=fill, stroke=edge))
+        shapes.append(text(x + 115, y + 41, _told(state), text_anchor="middle", font_size=14))
+        if i:
+            shapes.append(arrow(x - 38, y + 36, x - 3, y + 36))
+    verdict = f"✗ {'; '.join(record.wrong)}" if record.wrong else "✓ nothing wrong" + ", only later" * deferred(record)
+    look = {"fill": BAD if record.wrong else GOOD, "font_size": 13, "text_anchor": "end", **BOLD}
+    return join(*shapes, text(780, y + 67, verdict if len(verdict) < 105 else f"{verdict[:104]}…", **look))
+
+
+def _told(state: State) -> str:
+    values = zip(("HZR", "PC", "device"), (state.hzr, state.pc, state.pgmap), strict=True)
+    numbers = " · ".join(f"{name} {value}" for name, value in values if value is not None)
+    return f"{numbers} · {'in a pagevec' if state.queued else state.place}"
+
+
+# -- model and table
+
+
+def agreement(build: Build) -> Html:
+    """Each cell of data/page_kinds.csv beside the run: the words of the table are in the opened cell."""
+    cells = compare(build)
+    head = ["kind", *(_name(column.replace("_nr1", ", nr=1").replace("_SWAP", ", SWAP=")) for column in COLUMNS)]
+    lines = []
+    for name in KINDS:
+        shown = [name]
+        for cell in (c for c in cells if c.kind == name):
+            sign = mark(cell.agrees) if cell.said else "–"
+            said = "" if cell.agrees else tag("b", f" The table: {cell.said}")
+            summary = tag("summary", sign, *_tokens(cell.found), said)
+            shown.append(tag("details", summary, tag("small", cell.words)))
+        lines.append(shown)
+    return table(head, lines, "found by running. ✓ as the table says, ✗ not so, – the table says nothing.")
+
+
+def _tokens(effects: str) -> Iterator[Html]:
+    """Effects, none of them broken over two lines."""
+    return (join(" ", tag("span", token, style="white-space:nowrap")) for token in effects.split())
+
+
+# -- guards
+
+
+def guards(build: Build) -> Html:
+    """What each assertion of question 1 says to legal programs on this kernel, with DEBUG_VM."""
+    if not build.thp:
+        return tag("p", f"{label(build)} has no transparent huge pages: there is nothing to guard.")
+    lines = []
+    for words, program in PROGRAMS.items():
+        wrong = goes_wrong_at(build, program)
+        stops = [stops_at(guarded(build, guard), program) for guard in GUARDS]
+        lines.append([words, f"from {wrong} on" if wrong else "no", *(_alarm(wrong, stop) for stop in stops)])
+    return table(["program", "do the counters go wrong?", *(guard or "DEBUG_VM alone" for guard in GUARDS)], lines)
+
+
+def _alarm(wrong: str, stop: str) -> Html:
+    """✓ for an alarm with a reason and for silence without one."""
+    words = {
+        (True, True): f"found at {stop}",
+        (True, False): "missed",
+        (False, True): f"false alarm at {stop}",
+        (False, False): "silent",
+    }
+    return mark(bool(wrong) == bool(stop), words[bool(wrong), bool(stop)])

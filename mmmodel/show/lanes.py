@@ -1,0 +1,195 @@
+"""Swim lanes of a witness, one for each CPU, and the sequence of an unmap: drawn from runs of the model."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from itertools import groupby
+from textwrap import wrap
+
+from ..build.composed import Build
+from ..explore.verdict import Verdict
+from ..study.story import REACHED, Held, Row, called, story
+from ..study.unmap import PARTS, Unmap
+from .html import (
+    BAD,
+    BOLD,
+    GOOD,
+    HZR,
+    MIDDLE,
+    MONO,
+    RED,
+    SOFT,
+    Html,
+    arrow,
+    box,
+    join,
+    line,
+    mark,
+    svg,
+    tag,
+    text,
+)
+from .tables import label
+
+BLUE = "rgba(59,127,196,.25)"
+SIGNS = {"✗": BAD, "✓": GOOD, "●": GOOD}
+LEGEND = "Bar: the TLB of this CPU has the page. STALE: its PMD was cleared or the page freed since then."
+
+
+# -- a chart: rows in lanes
+
+
+def _card(row: Row, width: float, now: bool) -> tuple[Html, float]:
+    """A row as a box, or as small print if it changed nothing; and its height."""
+    line_break = rf".{{1,{width // 7.4 - 2:.0f}}}(?:_|$)"
+    names = [part for name in row.functions for part in re.findall(line_break, name)]
+    shapes = [text(6, 15 + 15 * i, name, font_size=12, font_family=MONO) for i, name in enumerate(names)]
+    y, edge = 15.0 * len(names) + 4, "currentColor"
+    for words in row.words:
+        edge, now = SIGNS.get(words[0], edge), now or words[0] in SIGNS
+        colour = BAD if "still map" in words else SIGNS.get(words[0])
+        for part in wrap(words, int(width / 9.6)):
+            shapes.append(text(6, y + 14, part, font_size=14, fill=colour, **BOLD))
+            y += 18
+    look = {"stroke": edge, "stroke_width": 3 if now else 0.7, "fill": SOFT if row.words else "none"}
+    frame = [box(0, 0, width, y + 6, **look)] * (now or bool(row.words))
+    return tag("g", *frame, *shapes, opacity=None if row.words else 0.75), y + 6
+
+
+def _bar(x: float, top: float, bottom: float, stale: bool) -> Html:
+    """For as long as a TLB has the page; hatched while that is stale."""
+    middle, colour = (top + bottom) / 2, BAD if stale else HZR
+    hatched = [y for y in range(int(top), int(bottom) - 8, 7) if stale and abs(y + 4 - middle) > 27]
+    turn = f"translate({x + 14:g} {middle:g}) rotate(-90)"
+    return join(
+        box(x, top, 18, bottom - top, rx=0, fill=RED if stale else BLUE, stroke=colour),
+        *(line((x, y + 8), (x + 18, y), stroke=BAD, stroke_width=1.6) for y in hatched),
+        text(0, 0, "STALE" if stale else "TLB", font_size=13, transform=turn, **MIDDLE, **BOLD),
+    )
+
+
+def _chart(
+    x: float,
+    width: float,
+    heads: Sequence[str],
+    start: Held,
+    rows: Sequence[Row],
+    bars: Mapping[int, int],
+    until: int = 999,
+    numbered: bool = True,
+) -> tuple[Html, float]:
+    """Lanes from `x` on, under heads `name: what`, and the height; rows after number `until` are left blank.
+
+    bars: the CPUs whose TLB is shown, each in which lane.
+    """
+    cards = [_card(row, width - 46, row.first <= until <= row.last) for row in rows]
+    tops = [52.0, 86.0]
+    for _, height in cards:
+        tops.append(tops[-1] + height + 8)
+    shapes, seen = list[Html](), [row for row in rows if row.first <= until]
+    for lane, head in enumerate(heads):
+        left, (name, _, what) = x + width * lane, head.partition(": ")
+        look = {"font_size": 18, "fill": SIGNS.get(name[0]), **MIDDLE, **BOLD}
+        shapes += [text(left + width / 2, 22, name, **look)]
+        shapes += [text(left + width / 2, 42, what, font_size=13, **MIDDLE)]
+        shapes += [line((left, 50), (left, tops[-1]), stroke_width=0.4)]
+    for row, (card, _), top in zip(seen, cards, tops[1:], strict=False):
+        left = x + width * row.lane + 38
+        number = f"{row.first}–{row.last}" if row.first < row.last else row.first
+        shapes += [text(x - 6, top + 15, number, font_size=13, text_anchor="end")] * numbered
+        shapes += [tag("g", card, transform=f"translate({left:g} {top:g})")]
+        if row.caller >= 0 and row.caller != row.lane:
+            ends = (width - 8, left) if row.caller < row.lane else (38, left + width - 46)
+            shapes += [arrow(x + width * row.caller + ends[0], top + 11, ends[1], top + 11)]
+    for cpu, lane in bars.items():
+        states = [held.get(cpu) for held in (start, *(row.held for row in seen))]
+        for stale, spell in groupby(zip(states, tops, tops[1:], strict=False), lambda state: state[0]):
+            edges = list(spell)
+            if stale is not None:
+                shapes += [_bar(x + width * lane + 12, edges[0][1], edges[-1][2], stale)]
+    return join(*shapes), tops[-1]
+
+
+# -- swim lanes
+
+
+def swim_lanes(verdict: Verdict) -> Html:
+    """The witness, time going down: who did what, and who could still reach the page. Or that it holds."""
+    if verdict.broken:
+        return _lanes(verdict, *story(verdict), len(verdict.witness))
+    if not verdict:
+        words = f" {verdict.bound}: {verdict.what}. So there is no witness yet, and no answer."
+        return tag("p", mark(None, f"{verdict.scenario} is undecided on {label(verdict.build)}:"), words)
+    idle = "" if verdict.build.thp else " Without transparent huge pages there is no huge zero page to lose."
+    words = f"none of the {verdict.states} states breaks an invariant: there is no witness.{idle}"
+    return tag("p", mark(True, f"{verdict.scenario} holds on {label(verdict.build)}:"), f" {words}")
+
+
+def frames(verdict: Verdict) -> tuple[list[Html], list[str]]:
+    """For a stepper: the lanes at the start and after each step, and what the steps are."""
+    if not verdict.broken:
+        return [swim_lanes(verdict)], ["start"]
+    steps = [f"CPU {step.cpu}, {called(step.function)}" for step in verdict.witness]
+    told = story(verdict)
+    return [_lanes(verdict, *told, step) for step in range(len(steps) + 1)], ["start", *steps]
+
+
+def _lanes(verdict: Verdict, heads: list[str], start: Held, rows: list[Row], until: int) -> Html:
+    told = [f"{row.last}, CPU {row.lane}, {row.functions[0]}: {'; '.join(row.words)}" for row in rows if row.words]
+    sign = "●" if verdict.broken == REACHED else "✗"
+    title = f"{sign} {verdict.scenario} on {label(verdict.build)}: {verdict.broken}"
+    drawn, height = _chart(46, 270, heads, start, rows, {cpu: cpu for cpu in range(len(heads))}, until)
+    legend = wrap(LEGEND, 60) if start or any(row.held for row in rows) else []
+    foot = [text(46, height + 16 + 18 * i, part, font_size=13) for i, part in enumerate(legend)]
+    words = f"{verdict.what}. Step {'. Step '.join(told)}."
+    return _figure(max(590, 50 + 270 * len(heads)), height + 8 + 18 * len(legend), title, words, drawn, *foot)
+
+
+def _figure(width: float, height: float, title: str, words: str, *shapes: Html) -> Html:
+    """Shapes under their title, which begins with a sign."""
+    head = text(8, 22, title, font_size=18, fill=SIGNS.get(title[0]), **BOLD)
+    below = tag("g", *shapes, transform="translate(0 34)")
+    return svg(width, height + 38, f"{title}. {words}", tag("title", title), head, below, most=int(width / 16))
+
+
+# -- the sequence of an unmap
+
+
+def gather_sequence(build: Build, cpus: int = 2) -> Html:
+    """What one munmap of the huge zero page calls, time going down, and what each call changes.
+
+    CPU 0 unmaps; the bar is the TLB of the last CPU. Huge pages are assumed where the arch has none.
+    """
+    unmap = Unmap(build, cpus)
+    title, rows = _judged(unmap)
+    heads = [name if name != "TLBs" else f"TLBs: bar: the TLB of CPU {cpus - 1}" for name in PARTS]
+    drawn, height = _chart(30, 222, heads, unmap.start, rows, {cpus - 1: 2})
+    return _figure(34 + 222 * 4, height, title, f"In order: {_told(rows)}", drawn)
+
+
+def gathers_side_by_side(builds: Sequence[Build], width: int = 184) -> Html:
+    """The same for several builds next to each other: only the calls that change or free something."""
+    columns, told = [], []
+    for i, unmap in enumerate(map(Unmap, builds)):
+        title, rows = _judged(unmap)
+        column = [row._replace(lane=0, caller=-1) for row in rows if row.words]
+        head = f"{title[0]} {label(unmap.kernel.build)}".replace(" v", ": v", 1)
+        columns.append(_chart(width * i, width, [head], unmap.start, column, {1: 0}, numbered=False))
+        told.append(f"{title} ({_told(column)})")
+    drawn, heights = zip(*columns, strict=True)
+    title = "One unmap on several architectures, time going down. Bar: the TLB of another CPU"
+    return _figure(width * len(builds), max(heights), title, ". ".join(told), *drawn)
+
+
+def _judged(unmap: Unmap) -> tuple[str, list[Row]]:
+    """A title, and the rows: the one that drops a counter says whether that is right, else a row at the end."""
+    good, words, number = unmap.outcome
+    said = f"{'✓' if good else '✗'} {words}"
+    rows = [row._replace(words=[*row.words, said] if row.first == number else row.words) for row in unmap.rows]
+    end = [] if number else [rows[-1]._replace(lane=0, functions=[], words=[said], caller=-1)]
+    return f"{said[0]} One unmap on {label(unmap.kernel.build)}: {words}", rows + end
+
+
+def _told(rows: Sequence[Row]) -> str:
+    return "; ".join(" ".join([*row.functions, ", ".join(row.words)]).strip() for row in rows)

@@ -1,0 +1,77 @@
+"""Widgets of the notebooks: a step slider, predict then reveal; and how all of them are shown (see `toggles`).
+
+Each first shows what it has to say as ordinary output, so that a headless run, an exported page and a print
+have it; a widget that comes alive in a browser hides that copy. Changes go from `observe` to `HTML.value` and
+nowhere else: `interact`, `interactive` and `Output` make headless runs stall.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+from uuid import uuid4
+
+import ipywidgets as w
+from IPython.display import display
+
+from .html import HZR, Html, code, join, tag
+from .tables import banner as banner
+
+Texts = Sequence[str]
+
+
+def stepper(frames: Texts, labels: Texts, key: Iterable[int] = (0, -1), height: str = "16em") -> None:
+    """A slider over frames of HTML made beforehand. `key`: the frames shown where nothing can move.
+
+    Raises ValueError unless there is one label for each frame, and a frame.
+    """
+    if not frames or len(frames) != len(labels):
+        raise ValueError(f"{len(frames)} frames and {len(labels)} labels: give one label for each frame")
+    last = len(frames) - 1
+    titles = [tag("p", f"step {i} of {last}: ", code(label)) for i, label in enumerate(labels)]
+    shown = [join(title, Html(frame)) for title, frame in zip(titles, frames, strict=True)]
+    layout = {"width": "min(40em, 95%)"}
+    slider = w.IntSlider(0, 0, last, description="step", continuous_update=False, layout=layout)
+    right = pane(shown[0], height)
+    slider.observe(lambda change: right.set_trait("value", readable(shown[change["new"]])), "value")
+    still = [i for i in key if abs(i) <= last] or [0, last]
+    present(join(*dict.fromkeys(shown[i] for i in still)), w.VBox([slider, right]))
+
+
+def reveal(question: str, options: Texts, answer_html: str, height: str = "12em") -> None:
+    """Predict, then see: the answer appears with a choice; where nothing can be chosen, it is folded away."""
+    ask, answer = tag("p", tag("b", question)), Html(answer_html)
+    radio = w.RadioButtons(options=list(options), value=None, layout={"width": "auto"})
+    right = pane("", height)
+
+    def choice(change: dict[str, Any]) -> None:
+        right.value = readable(join(tag("p", "You said: ", change["new"]), answer))
+
+    radio.observe(choice, "value")
+    folded = tag("details", tag("summary", "Say what you expect, then open this."), answer)
+    listed = tag("ul", *(tag("li", option) for option in options))
+    present(join(ask, listed, folded), w.VBox([w.HTML(ask), radio, right]))
+
+
+def pane(html: str, height: str) -> Any:
+    """Where a view is shown: of fixed height, so that nothing jumps."""
+    layout = {"height": height, "overflow": "auto", "flex": "0 0 auto", "width": "auto"}
+    return w.HTML(readable(html), layout=layout)
+
+
+def readable(html: str) -> str:
+    """Widgets have the line height of a button; prose needs its own."""
+    return f'<div style="line-height:1.45">{html}</div>'
+
+
+def present(static: str, box: Any) -> None:
+    """Show the static copy, then the widget: alive it hides the copy, on paper it takes the room it needs."""
+    name = f"mm-{uuid4().hex[:8]}"
+    paper = f"@media print{{.{name} .widget-html{{height:auto!important;overflow:visible!important}}}}"
+    focus = f".{name} :is(select,input,button):focus-visible{{outline:3px solid {HZR};outline-offset:2px}}"
+    style = f"#{name}{{display:none}}.{name}{{--jp-widgets-font-size:15px}}{focus}{paper}"
+    hide = w.HTML(f"<style>{style}</style>", layout={"display": "none"})
+    box.children = (*box.children, hide)
+    box.add_class(name)
+    display(tag("div", Html(static), id=name))
+    display(box)

@@ -1,0 +1,4 @@
+"""What the investigation works out: model beside measurement, costs, blast radius, page kinds, the decision.
+
+Here: functions that return values and frames. Not here: HTML (show), the exploration itself (explore).
+"""

@@ -1,0 +1,158 @@
+"""Verdicts quick enough to follow a toggle, in words: do the telling scenarios hold, and what changed since before?"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import fields
+from typing import Any
+
+from ..build.composed import Build
+from ..explore.checking import check
+from ..explore.concurrent import PROGRAMS
+from ..explore.verdict import Verdict
+from ..kernel.patches import PATCHES
+from ..words import VERDICT
+
+Verdicts = Sequence[Verdict]
+
+QUICK: dict[str, int | None] = {
+    "map-read-unmap": None,
+    "two-mappings": None,
+    "fork": None,
+    "madv-dontneed": None,
+    "write-fault": None,
+    "exit-mmap": None,
+    "mremap": None,
+    "split": None,
+    "zap-vs-shrinker": 3,
+    "fault-vs-shrinker": 2,
+    "pin-vs-zap": 2,
+}
+"""The scenarios, with the CPUs of those that are explored: some 30 ms for all. Left out: those that run to a panic."""
+
+_PRESETS: dict[str, dict[str, Any]] = {
+    "the reported kernel": {},
+    "the same on x86": {"arch": "x86"},
+    "before the commit": {"version": "v4.5"},
+    "before the commit, x86: the race": {"version": "v4.5", "arch": "x86"},
+    "the report's quick hack": {"patches": ["quick-hack"]},
+    "quick hack without SWAP": {"patches": ["quick-hack"], "swap": False},
+    "the merged fix": {"version": "v4.7"},
+    "the merged fix without SWAP": {"version": "v4.7", "swap": False},
+    "merged, and the SWAP=n macro": {"version": "v4.7", "swap": False, "patches": ["swapn-macro"]},
+    "question 1: the exact guard": {"patches": ["q1-guard"], "debug_vm": True},
+    "question 1: the naive guard, x86": {"arch": "x86", "patches": ["q1-guard-put-page"], "debug_vm": True},
+    "question 2": {"patches": ["q2"]},
+    "question 3": {"patches": ["q3"]},
+    "question 3 with the nr == 1 shortcut": {"patches": ["q3", "nr1-shortcut"]},
+    "question 3, shortcut after the test": {"patches": ["q3", "nr1-shortcut-guarded"]},
+    "question 4": {"patches": ["q4"]},
+    "question 4 without SWAP": {"patches": ["q4"], "swap": False},
+    "Hugh Dickins: the page's own count": {"patches": ["page-refcount"]},
+    "the commit undone": {"patches": ["revert"]},
+    "the commit undone, x86": {"arch": "x86", "patches": ["revert"]},
+    "CVE-2026-74632": {"version": "v5.13", "arch": "x86"},
+    "CVE-2026-74632, fixed": {"version": "v5.13", "arch": "x86", "patches": ["pfn-lock"]},
+}
+
+
+def presets() -> dict[str, Build]:
+    """The builds a discussion of the four questions comes back to, by what they are called."""
+    return {label: Build(**toggles) for label, toggles in _PRESETS.items()}
+
+
+_REMEMBERED: dict[tuple[Build, str], Verdict] = {}
+
+
+def quick_verdicts(build: Build) -> list[Verdict]:
+    """The verdict of each scenario in QUICK; one that was decided before is remembered."""
+    found = []
+    for scenario, cpus in QUICK.items():
+        verdict = _REMEMBERED.get((build, scenario))
+        if verdict is None:
+            verdict = check(build, scenario, cpus)
+            if verdict.complete:
+                _REMEMBERED[build, scenario] = verdict
+        found.append(verdict)
+    return found
+
+
+# -- in words
+
+
+def told(verdicts: Verdicts) -> tuple[bool | None, str, str, str]:
+    """Do all verdicts (there is at least one) hold, a headline that says so, what stands behind it, and where else.
+
+    None: none is broken, but not all are decided.
+    """
+    bad, undecided = ([v for v in verdicts if v.status == status] for status in ("broken", "undecided"))
+    many = f"{len(verdicts)} scenarios" if len(verdicts) > 1 else verdicts[0].scenario
+    if not bad and not undecided:
+        return True, f"{VERDICT[True]} in {'all of ' if len(verdicts) > 1 else ''}{many}", _looked_at(verdicts), ""
+    told, good = bad or undecided, False if bad else None
+    number = f"{len(told)} of {many}" if len(verdicts) > 1 else many
+    others = f"Nor does it hold in {_listed(bad[1:])}. " * bool(bad[1:])
+    others += f"Undecided: {_listed(undecided[not bad :])}." * bool(undecided[not bad :])
+    return good, f"{VERDICT[good]} in {number}", why(told[0]), others
+
+
+def why(verdict: Verdict) -> str:
+    """What broke first, or what came before an answer and how far it got."""
+    if verdict.broken:
+        return f"{verdict.broken} broke at {verdict.op} in {verdict.scenario}: {verdict.what}"
+    return f"{verdict.scenario} is not decided: {verdict.bound}: {verdict.what}"
+
+
+def _listed(verdicts: Verdicts) -> str:
+    return ", ".join(v.scenario for v in verdicts)
+
+
+def _looked_at(verdicts: Verdicts) -> str:
+    """How much was looked at."""
+    explored = [v for v in verdicts if v.scenario in PROGRAMS]
+    states = f"{sum(v.states for v in explored):,} states"
+    runs = [f"{len(verdicts) - len(explored)} runs of one CPU"] * (len(explored) < len(verdicts))
+    runs += [f"{len(explored)} explored in every order of their steps: none of {states} is wrong"] * bool(explored)
+    return "; ".join(runs)
+
+
+def differences(before: Build, after: Build) -> list[str]:
+    """Which toggles differ, from what to what."""
+    found = []
+    for name in (f.name for f in fields(Build)):
+        was, now = (_value(getattr(b, name)) for b in (before, after))
+        if was != now:
+            found.append(f"{name} {was} → {now}")
+    return found
+
+
+def _value(value: Any) -> str:
+    if isinstance(value, tuple):
+        return ", ".join(p if isinstance(p, str) else p.__name__ for p in value) or "none"
+    return {True: "on", False: "off"}.get(value, str(value))
+
+
+def verdict_changes(before: Verdicts, after: Verdicts) -> str:
+    """Which scenarios have another verdict than before, in words."""
+    old = {v.scenario: v for v in before}
+    pairs = [(old[v.scenario], v) for v in after if v.scenario in old]
+    kinds = {
+        "did not hold, now holds": [v.scenario for was, v in pairs if v.holds and not was.holds],
+        "held, now does not": [v.scenario for was, v in pairs if was.holds and v.broken],
+        "now undecided": [v.scenario for was, v in pairs if v.holds is None is not was.holds],
+        "breaks in another way": [
+            f"{v.scenario} ({was.broken} → {v.broken})" for was, v in pairs if v.broken != was.broken != "" != v.broken
+        ],
+    }
+    said = [f"{kind}: {', '.join(names)}" for kind, names in kinds.items() if names]
+    return "; ".join(said) or "no verdict changed"
+
+
+def command(build: Build) -> str:
+    """The command line that asks for the verdicts of a build; empty if one of its patches has no name there."""
+    usual = Build(build.version, build.arch)
+    words = ["mmmodel verdict", f"--version {build.version}", f"--arch {build.arch}"]
+    words += ["--no-swap"] * (not build.swap) + ["--debug-vm"] * build.debug_vm
+    words += [f"--{'' if build.thp else 'no-'}thp"] * (build.thp != usual.thp)
+    words += [f"--patch {patch}" for patch in build.patches]
+    return " ".join(words) if all(patch in PATCHES for patch in build.patches) else ""

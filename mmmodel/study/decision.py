@@ -1,0 +1,199 @@
+"""The decision: every proposed fix held against the same questions, each answer with the runs it rests on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+from math import inf
+from typing import TYPE_CHECKING, NamedTuple
+
+from ..build.composed import Build
+from ..data import rows
+from ..explore.checking import check
+from ..explore.concurrent import PROGRAMS
+from ..explore.sequential import SEQUENTIAL
+from ..kernel.arches import ARCHES
+from ..kernel.patches import PATCHES, SwapnMacro
+from .blast import callers, changed
+from .costs import instructions, rates
+from .matrix import matrix
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+VERSION = "v4.6"
+"""The kernel of the report: what is to be decided is what to do with it."""
+FIXES: dict[str, tuple[str, ...]] = {
+    "nothing": (),
+    "quick hack": ("quick-hack",),
+    "question 1: a guard": ("q1-guard",),
+    "question 2": ("q2",),
+    "question 3": ("q3",),
+    "question 4": ("q4",),
+    "the page's own count": ("page-refcount",),
+    "quick hack and macro": ("quick-hack", "swapn-macro"),
+    "undo the commit": ("revert",),
+}
+"""What can be merged, by the name it has in a meeting, as a stack of patches."""
+HUGE = tuple(arch for arch, facts in ARCHES.items() if facts["thp"] == "y")
+OTHERS = tuple(arch for arch in HUGE if arch != "s390")
+PAGES = "munmap_64MiB_4K_anon"
+LATENT = ("sh", "um", "ia64")
+"""They free through the singular function and have no huge pages."""
+
+
+class Answer(NamedTuple):
+    """One cell: is it good (None: a matter of degree), a few words, and the evidence in sentences."""
+
+    good: bool | None
+    words: str
+    evidence: list[str]
+
+
+@cache
+def verdicts(*archs: str) -> pd.DataFrame:
+    """Every fix on these archs (default: all with huge pages), SWAP on and off, in every scenario.
+
+    The columns of `mm.matrix`, and `fix`.
+    """
+    if not archs:
+        import pandas as pd
+
+        return pd.concat([verdicts("s390"), verdicts(*OTHERS)])
+    names = {"+".join(stack): name for name, stack in FIXES.items()}
+    found = matrix(archs, [VERSION], patches=list(FIXES.values()))
+    return found.assign(fix=found.patches.map(names))
+
+
+def _held(rows: pd.DataFrame, what: str) -> Answer:
+    """Does everything hold in these rows? If not: in how many of them, and what broke first in which."""
+    bad, undecided = rows[rows.status == "broken"], rows[rows.status == "undecided"]
+    if bad.empty and not undecided.empty:
+        told = [f"{r.arch}, SWAP {'on' if r.swap else 'off'}, {r.scenario}: {r.what}" for r in undecided.itertuples()]
+        return Answer(None, f"? {len(undecided)} of {len(rows)} undecided", told)
+    if bad.empty:
+        states = int(rows.states.sum())
+        looked = f", none of {states:,} states" if states else ""
+        return Answer(True, "holds", [f"holds in {len(rows)} runs of {what}{looked}"])
+    told = [
+        f"{arch}, SWAP {'on' if swap else 'off'}: {broken} breaks in {', '.join(group.scenario)}"
+        for (arch, swap, broken), group in bad.groupby(["arch", "swap", "broken"], sort=False)
+    ]
+    return Answer(False, f"{len(bad)} of {len(rows)} break", told)
+
+
+def on_s390(fix: str, swap: bool) -> Answer:
+    """Is s390 right, with or without swap, in every scenario?"""
+    found = verdicts("s390").query("fix == @fix and swap == @swap")
+    return _held(found, f"{len(SEQUENTIAL)} sequential and {len(PROGRAMS)} concurrent scenarios")
+
+
+def elsewhere(fix: str) -> Answer:
+    """Are the counters right on the other archs with huge pages? (The race is another question.)"""
+    found = verdicts(*OTHERS).query("fix == @fix")
+    counted = found.status.mask(found.broken == "stale-read", "holds")
+    return _held(found.assign(status=counted), "the other archs with huge pages")
+
+
+def race(fix: str) -> Answer:
+    """Does nobody, on any arch, use the page after it was given away? Explored in every interleaving.
+
+    A run that ends because a counter is wrong says nothing about it and is left out.
+    """
+    concurrent = list(PROGRAMS)
+    found = verdicts().query("fix == @fix and scenario in @concurrent and (broken == 'stale-read' or broken == '')")
+    return _held(found, f"the {len(concurrent)} concurrent scenarios")
+
+
+def latent(fix: str) -> Answer:
+    """Would the counters of sh, um and ia64 be right if they had huge pages, with and without swap?"""
+    builds = [Build(VERSION, arch, swap, True, patches=FIXES[fix]) for arch in LATENT for swap in (True, False)]
+    bad = [f"{b.arch}, SWAP {'on' if b.swap else 'off'}" for b in builds if not check(b, "map-read-unmap")]
+    said = f"wrong on {'; '.join(bad)}" if bad else "right on all three"
+    return Answer(not bad, f"{len(builds) - len(bad)} of {len(builds)}", [f"if they had huge pages: {said}"])
+
+
+def counted(number: int, what: str) -> str:
+    """A number of things, in words."""
+    return f"{number} {what}{'s' * (number != 1)}"
+
+
+def compiled(fix: str) -> Build:
+    """The build of the price: s390 with swap, where the macro for kernels without it is not compiled."""
+    return Build(VERSION, patches=tuple(patch for patch in FIXES[fix] if PATCHES[patch] is not SwapnMacro))
+
+
+def price(fix: str) -> float | None:
+    """Instructions more than nothing for each freed 4K page, s390 with swap; measured, None if it was not."""
+    found = instructions(compiled(fix), PAGES)
+    return found["over_stock"] if found else None
+
+
+def cost(fix: str) -> Answer:
+    """What one more page costs on s390 with swap: instructions measured, everything else modelled."""
+    more, told = price(fix), []
+    idle = [patch for patch in FIXES[fix] if patch not in compiled(fix).patches]
+    told += [f"with SWAP on, {patch} is not compiled (include/linux/swap.h)" for patch in idle]
+    for what, per in rates(Build(VERSION, patches=FIXES[fix])).items():
+        told.append(f"modelled, per {what}: " + ", ".join(f"{name} {number:g}" for name, number in per.items()))
+    words = "not known" if more is None else f"{more:+.0f} instructions"
+    return Answer(None, words, [f"{words} per freed 4K page, measured"] * (more is not None) + told)
+
+
+def calling(fix: str) -> Answer:
+    """Who calls what the change touches: read in v4.6.2, data/callers.csv."""
+    found = list(dict.fromkeys(c for patch in FIXES[fix] for c in callers(patch) if c.level == 1))
+    told = [f"{c.function} ({c.file}:{c.line}){f': {c.note}' if c.note else ''}" for c in found]
+    return Answer(None, counted(len(found), "caller") if found else "nobody", told)
+
+
+def lines(fix: str) -> float:
+    """Lines of C added and removed; infinite where nobody wrote them down."""
+    facts = [row for row in rows("patches") if row["patch"] in FIXES[fix]]
+    known = [int(row[column]) for row in facts for column in ("lines_added", "lines_removed") if row[column]]
+    return sum(known) if len(known) == 2 * len(facts) else inf
+
+
+def touched(fix: str) -> Answer:
+    """Files, functions and lines of the change; what is not written in a mail is derived."""
+    facts = [row for row in rows("patches") if row["patch"] in FIXES[fix]]
+    files = list(dict.fromkeys(name for row in facts for name in row["files"].split("; ")))
+    written = f"{counted(int(lines(fix)), 'line')}, " if lines(fix) < inf else ""
+    words = written + counted(len(files), "file")
+    how = {row["how"] for row in facts}
+    functions = list(dict.fromkeys(name for patch in FIXES[fix] for name in changed(patch)))
+    told = [", ".join(files), f"functions: {', '.join(functions)}", f"how it is known: {'; '.join(sorted(how))}"]
+    return Answer(None, words if facts else "nothing", told if facts else [])
+
+
+def at_risk(fix: str) -> Answer:
+    """Whom the stack as a whole could hurt; derived from reading unless it says otherwise. "not known": not written."""
+    facts = [row for row in rows("patches") if row["patch"] == "+".join(FIXES[fix])]
+    told = [f"{row['at_risk']} ({row['how']}: {row['source']})" for row in facts]
+    return Answer(None, facts[0]["risk"] if facts else "not known", told)
+
+
+QUESTIONS: dict[str, Callable[[str], Answer]] = {
+    "s390, SWAP on": lambda fix: on_s390(fix, True),
+    "s390, SWAP off": lambda fix: on_s390(fix, False),
+    "other archs": elsewhere,
+    "race closed": race,
+    "sh, um, ia64": latent,
+    "cost": cost,
+    "callers": calling,
+    "touched": touched,
+    "at risk": at_risk,
+}
+MUST = tuple(QUESTIONS)[:4]
+"""What a fix has to do; the others are matters of degree."""
+
+
+@cache
+def answers(fix: str) -> dict[str, Answer]:
+    """The answers to all questions about a fix."""
+    return {question: ask(fix) for question, ask in QUESTIONS.items()}
+
+
+def right(fix: str) -> bool:
+    """Does a fix do all it has to: s390 with and without swap, the other archs, the race?"""
+    return all(answers(fix)[question].good for question in MUST)

@@ -1,0 +1,119 @@
+"""Tables of verdicts: many builds in many scenarios, those that behave the same checked once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import BrokenExecutor, Executor, as_completed
+from contextlib import suppress
+from itertools import product
+
+import pandas as pd
+from tqdm import tqdm
+
+from ..build.composed import Build
+from ..explore.checking import SCENARIOS, check
+from ..explore.registry import HOMES
+from ..explore.sharing import shared
+from ..kernel.arches import ARCHES
+from ..kernel.overlay import Patch
+from ..kernel.versions import VERSIONS
+from ..words import choose
+
+Row = tuple[str, bool | None, str, str, str, int]
+INTERRUPTED: Row = ("undecided", None, "", "", "interrupted before it was finished", 0)
+COLUMNS = ("version", "arch", "swap", "patches", "scenario", "status", "holds", "broken", "op", "what", "states")
+
+
+def builds(
+    archs: Iterable[str] | None = None,
+    versions: Iterable[str] | None = None,
+    swap: Iterable[bool] = (True, False),
+    patches: Iterable[Sequence[str | type[Patch]]] = ((),),
+) -> Iterator[Build]:
+    """Every combination; all arches and versions by default."""
+    for version, arch, with_swap, stack in product(versions or VERSIONS, archs or ARCHES, swap, patches):
+        yield Build(version, arch, with_swap, patches=tuple(stack))
+
+
+def matrix(
+    archs: Iterable[str] | None = None,
+    versions: Iterable[str] | None = None,
+    swap: Iterable[bool] = (True, False),
+    patches: Iterable[str | type[Patch] | Sequence[str | type[Patch]]] = ((),),
+    scenarios: Sequence[str] | None = None,
+    executor: Executor | None = None,
+    progress: bool = False,
+) -> pd.DataFrame:
+    """A table of verdicts: one row per build and scenario, columns COLUMNS.
+
+    An item of `patches` is one patch or a stack of them. Builds that behave the same are checked once (see `same`).
+    `executor` is any concurrent.futures executor; without one everything runs here. After Ctrl-C what was not finished
+    is undecided. `holds` is None where `status` is undecided.
+
+    Raises BuildError for a name that does not exist.
+    """
+    stacks = [(p,) if isinstance(p, str | type) else tuple(p) for p in patches]
+    names = list(dict.fromkeys(choose("scenario", s, HOMES) for s in scenarios or SCENARIOS))
+    wanted = list(dict.fromkeys(builds(archs, versions, swap, stacks)))
+    found: dict[tuple[Build, str], Row] = {}
+    with (
+        tqdm(total=len(wanted) * len(names), desc="verdicts", unit="", disable=not progress) as bar,
+        suppress(KeyboardInterrupt),
+    ):
+        for group, scenario, rows in _work(wanted, names, executor):
+            found |= {(build, scenario): row for build, row in zip(group, rows, strict=True)}
+            bar.update(len(group))
+            if INTERRUPTED in rows:
+                break
+    table = [
+        (
+            b.version,
+            b.arch,
+            b.swap,
+            "+".join(p.name or p.__name__ for p in b.patch_classes),
+            name,
+            *found.get((b, name), INTERRUPTED),
+        )
+        for b in wanted
+        for name in names
+    ]
+    return pd.DataFrame(table, columns=list(COLUMNS))
+
+
+def _work(
+    wanted: list[Build], names: list[str], executor: Executor | None
+) -> Iterator[tuple[list[Build], str, list[Row]]]:
+    """The verdicts of some builds in one scenario, as they are finished. Long scenarios are begun first.
+
+    Builds with huge pages of different sizes have no run in common.
+    """
+    sizes: dict[str, list[Build]] = {}
+    for build in wanted:
+        sizes.setdefault(ARCHES[build.arch]["huge_page_order"], []).append(build)
+    tasks = [(group, name) for name in reversed(names) for group in sizes.values()]
+    if executor is None:
+        yield from ((*task, verdicts(*task)) for task in tasks)
+        return
+    futures = {executor.submit(verdicts, *task): task for task in tasks}
+    try:
+        for future in as_completed(futures):
+            yield (*futures[future], future.result())
+    except (KeyboardInterrupt, BrokenExecutor):
+        for future in futures:
+            future.cancel()
+
+
+def verdicts(group: Sequence[Build], scenario: str) -> list[Row]:
+    """For each build: status, holds, broken, op, what, states."""
+
+    def row(build: Build, kernel_class: type) -> Row:
+        v = check(build, scenario, kernel_class=kernel_class)
+        if v.bound == "interrupted":
+            raise KeyboardInterrupt
+        return v.status, v.holds, v.broken, v.op, f"{v.bound}: {v.what}" if v.bound else v.what, v.states
+
+    rows: list[Row] = []
+    with suppress(KeyboardInterrupt):
+        for found, _ in shared(group, row):
+            rows.append(found)
+    return rows + [INTERRUPTED] * (len(group) - len(rows))
