@@ -6,7 +6,7 @@ class holds its change and nothing else.
 
 from __future__ import annotations
 
-from .machine import Var
+from .machine import Var, one_step
 from .mm_types import HUGE_ZERO_PAGE, Mm, MmuGather, Page, PageTable, Pmd, Pte
 from .pgtable import PageTables
 
@@ -24,10 +24,12 @@ class HugeMemory(PageTables):
 
     # -- the huge zero page
 
+    @one_step
     def is_huge_zero_page(self, page: Page) -> bool:
         """PTR == page: the head only, a tail does not match (include/linux/huge_mm.h)."""
         return bool(self.READ_ONCE(self.huge_zero_page) is page)
 
+    @one_step
     def is_huge_zero_pmd(self, pmd: Pmd) -> bool:
         """Does this PMD map the huge zero page? The same pointer compare, so any page at that address is one."""
         return pmd.page is not None and self.is_huge_zero_page(pmd.page)

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 from . import environment
-
 from . import page as report
 from .notebooks import one_line, promised
 from .outcome import Outcome, read

@@ -22,6 +22,7 @@ RELATIONS = {
 """How the sentence that is checked (`we_check`) stands to the one that was said, and the verdict if it holds."""
 NOT_CHECKED = "✗ not checked"
 
+
 def checks(claims: Sequence[Mapping[str, Any]], missing: Container[str] = ()) -> list[dict[str, Any]]:
     """Each row of data/claims.csv with what a run found: text, holds, verdict in words, where, how.
 

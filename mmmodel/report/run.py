@@ -25,15 +25,14 @@ from typing import Any
 
 from tqdm import tqdm
 
-from . import environment
-
-from . import page as report
 from ..build.composed import Build
 from ..words import BuildError
+from . import environment
+from . import page as report
+from .execute import work
 from .notebooks import UsageError, find, load, ours, promised
 from .outcome import Failure, Outcome, read
 from .results import Results
-from .execute import work
 
 GRACE = 20.0  # seconds to write down what there is, after a deadline or Ctrl-C
 HERE = ["nbclient", "nbconvert", "papermill"]  # what works outside the kernels
