@@ -12,7 +12,8 @@ from mmmodel.explore.concurrent import PROGRAMS
 from mmmodel.kernel.arches import ARCHES
 from mmmodel.kernel.versions import VERSIONS
 from mmmodel.show import lanes
-from mmmodel.study.story import Scene, Unmap, story
+from mmmodel.study.story import Scene, story
+from mmmodel.study.unmap import Unmap
 
 BREAKING = {
     "zap-vs-shrinker": mm.Build(version="v4.5", arch="x86"),

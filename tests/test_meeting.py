@@ -23,7 +23,7 @@ from mmmodel.data import notebooks_dir
 from mmmodel.report.notebooks import find
 
 pytest.importorskip("voila", reason="pip install 'mmmodel[meeting]'")
-meeting = pytest.importorskip("mmmodel.meeting")
+from mmmodel.report import meeting  # noqa: E402
 
 
 @pytest.fixture
@@ -111,7 +111,7 @@ def test_a_notebook_that_is_broken(notebook, tmp_path, broken, capsys):
 def test_without_voila(monkeypatch, notebook):
     monkeypatch.setitem(sys.modules, "voila", None)
     monkeypatch.delitem(sys.modules, "voila.app")
-    monkeypatch.delitem(sys.modules, "mmmodel.meeting")
+    monkeypatch.delitem(sys.modules, "mmmodel.report.meeting")
     assert "pip install 'mmmodel[meeting]'" in one_line(CliRunner().invoke(main, ["meeting", str(notebook)]))
 
 

@@ -270,7 +270,7 @@ def test_a_notebook_has_a_deadline(tmp_path):
 def test_a_stopped_run_leaves_no_process_and_keeps_what_is_done(tmp_path, number):
     sources = {"a": "1", "b": STUCK, "c": "1"}
     notebooks = [notebook(tmp_path / f"{name}.ipynb", source) for name, source in sources.items()]
-    code = "import sys, pathlib, mmmodel.run as m; *n, out = map(pathlib.Path, sys.argv[1:]); "
+    code = "import sys, pathlib, mmmodel.report.run as m; *n, out = map(pathlib.Path, sys.argv[1:]); "
     command = [sys.executable, "-c", code + "m.run(n, out, {}, jobs=1)", *notebooks, out := tmp_path / "out"]
     process = subprocess.Popen(command, start_new_session=True, stderr=subprocess.DEVNULL)
     while not (tmp_path / "pid").exists() or not (tmp_path / "pid").read_text():

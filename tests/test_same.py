@@ -10,10 +10,11 @@ from reader_patches import OverX, OverY
 
 import mmmodel as mm
 from mmmodel.explore.answer_tree import find, insert
-from mmmodel.explore.checking import SCENARIOS, builds, check, verdicts
+from mmmodel.explore.checking import SCENARIOS, check
 from mmmodel.explore.sharing import Meaning, noting, shared
 from mmmodel.kernel.arches import ARCHES
 from mmmodel.kernel.patches import PATCHES
+from mmmodel.study.matrix import builds, verdicts
 
 SIZE = {arch: facts["huge_page_order"] for arch, facts in ARCHES.items()}
 
