@@ -26,11 +26,11 @@ from hypothesis import strategies as st
 
 import mmmodel as mm
 from mmmodel import data
-from mmmodel.explore.checking import MOST_CPUS
-from mmmodel.explore.concurrent import PROGRAMS, RECLAIM, REUSE, Operation, Program, munmap, read
+from mmmodel.explore.concurrent import PROGRAMS, RECLAIM, REUSE, munmap, read
 from mmmodel.explore.interleavings import Walk, explore
 from mmmodel.explore.invariants import broken
-from mmmodel.explore.pieces import Explorer
+from mmmodel.explore.pieces import Pieces
+from mmmodel.explore.scenarios import MOST_CPUS, Operation, Program
 from mmmodel.explore.sharing import UNASKED, Meaning, noting
 from mmmodel.kernel.arches import ARCHES, FLUSHING
 from mmmodel.kernel.machine import Cpu, KernelBug, Var
@@ -271,12 +271,12 @@ def every_state(build: mm.Build, program: Program, cpus: int) -> Found:
 def ours(build: mm.Build, program: Program, cpus: int) -> Found:
     """The same of the exploration."""
     verdict, outcomes = explore(build, program, cpus)
-    walk = Walk(Explorer(build, program, cpus))
+    walk = Walk(Pieces(build, program, cpus))
     walk.run(10**9, float("inf"), None)
     contents = set()
     for state, _ in walk.parents:
-        walk.explorer.memory.load(state)
-        contents.add(content(walk.explorer.kernel))
+        walk.pieces.memory.state = walk.pieces.memory.view(state)
+        contents.add(content(walk.pieces.kernel))
     assert verdict.complete
     assert verdict.states == len(walk.parents)
     return Found(None if verdict else verdict.depth, {verdict.broken} - {""}, outcomes, contents, verdict.states)

@@ -13,7 +13,7 @@ import reader_patches as given
 import mmmodel as mm
 from mmmodel.explore.concurrent import PROGRAMS
 from mmmodel.explore.patience import PatchError
-from mmmodel.explore.registry import HOMES
+from mmmodel.explore.scenarios import known
 from mmmodel.explore.sequential import SEQUENTIAL
 
 FEW = [name for name in SEQUENTIAL if name not in ("unmap-until-panic", "refill-after-unmap", "fork-pressure")]
@@ -23,10 +23,11 @@ S390, NO_SWAP, X86 = {}, {"swap": False}, {"arch": "x86"}
 @pytest.fixture(autouse=True)
 def no_scenarios_left():
     """A scenario of one test is none of another."""
-    before = dict(HOMES)
+    before = known()
     yield
-    for name in HOMES.keys() - before:
-        HOMES.pop(name).pop(name)
+    for name in set(known()).difference(before):
+        SEQUENTIAL.pop(name, None)
+        PROGRAMS.pop(name, None)
 
 
 def broken_in(build):

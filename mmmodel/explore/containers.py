@@ -47,23 +47,29 @@ class FrozenSet(frozenset[Any]):
 FROZEN = (FrozenDict, FrozenList, FrozenSet)
 
 
+KNOWN: dict[type, bool] = {}
+
+
 def container(value: Any) -> bool:
     """Is it a list, a dictionary, a set or of their kind?"""
-    return isinstance(value, KINDS) and not isinstance(value, FROZEN)
+    cls = type(value)
+    if cls not in KNOWN:
+        KNOWN[cls] = cls is Shared or (issubclass(cls, KINDS) and not issubclass(cls, FROZEN))
+    return KNOWN[cls]
 
 
 def freeze(value: Any) -> Any:
     """A value that can be told from others, and that nobody changes."""
-    if type(value) is Shared:
-        return value._get()
     if not container(value):
         return value
+    if (cls := type(value)) is Shared:
+        return value._get()
     new: Any
-    if isinstance(value, MutableMapping):
+    if issubclass(cls, MutableMapping):
         new = FrozenDict((key, freeze(item)) for key, item in value.items())
     else:
-        new = FrozenSet(value) if isinstance(value, MutableSet) else FrozenList(map(freeze, value))
-    new.empty = EMPTY.get(type(value))
+        new = FrozenSet(value) if issubclass(cls, MutableSet) else FrozenList(map(freeze, value))
+    new.empty = EMPTY.get(cls)
     if new.empty is None:
         new.empty = copy(value)
         new.empty.clear()

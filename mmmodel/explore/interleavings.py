@@ -16,10 +16,10 @@ from typing import Any
 from ..build.composed import Build
 from ..kernel.machine import KernelBug
 from ..words import BuildError, kernel_name
-from .concurrent import Program
 from .invariants import judges
 from .patience import DoesNotReturn, blamed, patience
 from .pieces import Pieces
+from .scenarios import Program
 from .tracing import counters, readers
 from .verdict import Step, Verdict
 
@@ -84,8 +84,8 @@ class Walk:
 
     def successors(self, key: Any) -> list[tuple[Any, int, Any]]:
         """What can happen next: one step of each CPU that is not finished or waiting."""
-        state, places = key
-        pieces, found = self.pieces, []
+        pieces, found, (state, places) = self.pieces, [], key
+        state = pieces.memory.view(state)
         for cpu, place in enumerate(places):
             if place.function and not (place.waits and pieces.waiting(place.waits, state)):
                 piece = pieces.successor(place, state)

@@ -18,12 +18,12 @@ from ..kernel.machine import KernelBug, T
 from ..kernel.mm_types import Page
 from ..words import BuildError
 from .answer_tree import find, insert
-from .concurrent import Program
 from .containers import freeze
 from .explored import watch
 from .handed_out import Front
 from .invariants import broken
 from .patience import Clock, DoesNotReturn, innermost
+from .scenarios import Program
 from .shared_memory import Again, SharedMemory
 
 SPINS = 100

@@ -49,7 +49,7 @@ class SharedMemory:
 
     def view(self, state: str) -> str:
         """A state with a character for each word there is by now."""
-        return state.ljust(len(self.names), FIRST)
+        return state if len(state) == len(self.names) else state.ljust(len(self.names), FIRST)
 
     def after(self, state: str, writes: Iterable[tuple[int, str]]) -> str:
         """A state with some words written."""
