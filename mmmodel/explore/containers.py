@@ -78,11 +78,14 @@ def freeze(value: Any) -> Any:
 
 def thaw(value: Any) -> Any:
     """A container of one's own, of the kind that was frozen."""
-    if type(value) is Shared or not isinstance(value, FROZEN):
-        return value if type(value) is not Shared else thaw(value._get())
+    if type(value) is Shared:
+        value = value._get()
+    if not isinstance(value, FROZEN):
+        return value
     new = copy(value.empty)
     if isinstance(value, FrozenDict):
-        new.update((key, thaw(item)) for key, item in value.items())
+        for key, item in value.items():
+            new[key] = thaw(item)
     elif isinstance(value, FrozenList):
         new.extend(map(thaw, value))
     else:
@@ -140,9 +143,11 @@ class Shared:
         if name in READING and not isinstance(result := getattr(before, name)(*args, **options), FROZEN):
             return result
         new = thaw(before)
-        result = getattr(new, name)(*map(thaw, args), **options)
-        if (after := freeze(new)) != before:
-            self._put(after)
+        try:
+            result = getattr(new, name)(*map(thaw, args), **options)
+        finally:
+            if (after := freeze(new)) != before:
+                self._put(after)
         if result is new:
             return self
         pairs = new.items() if isinstance(after, FrozenDict) else enumerate(new)
