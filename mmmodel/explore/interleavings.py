@@ -92,7 +92,7 @@ class Walk:
                 new = pieces.memory.after(state, piece.writes), (*places[:cpu], piece.place, *places[cpu + 1 :])
                 found.append((new, cpu, piece.events))
         if not found:
-            self.finished(state, places)
+            self.finished(*key)
         return found
 
     def finished(self, state: str, places: tuple[Any, ...]) -> None:
