@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 from ..build.composed import Build
 from ..kernel.arches import ARCHES
-from ..kernel.machine import KernelBug, T
+from ..kernel.machine import KernelBug
 from ..kernel.mm_types import Page
 from ..words import BuildError
 from .answer_tree import find, insert
@@ -81,7 +81,7 @@ class Pieces:
         self.primitives = watch(self.kernel, self, self.memory)
         self.memory.grown = False
 
-    def struct(self, kind: type[T], args: tuple[Any, ...]) -> T:
+    def struct(self, kind: type[Any], args: tuple[Any, ...]) -> Any:
         """A structure that kernel code makes: the same one whenever the same CPU comes to this point."""
         self.made += kind is not Page  # one that is known already is not asked for
         key = (kind, args) if kind is Page else (kind, args, *self.maker, self.made)
@@ -229,7 +229,7 @@ class Pieces:
     def successor(self, place: Place, state: str) -> Piece:
         """The remembered piece for what `place` reads in `state`, or a new one."""
         view = self.memory.view(state)
-        piece = find(place.pieces, view)
+        piece: Piece | None = find(place.pieces, view)
         if piece is None:
             piece = self.learn(place, place.cpu, state)
             place.pieces = insert(place.pieces, piece.reads, self.memory.view(state), piece)
@@ -258,7 +258,8 @@ class Pieces:
             reads, verdict = self._ask(when, state, quiet)
             known = self.verdicts.get((when, quiet))
             self.verdicts[when, quiet] = insert(known, reads, self.memory.view(state), verdict)
-        return verdict[0]
+        found: tuple[str, str] | None = verdict[0]
+        return found
 
     def _ask(self, when: str, state: str, quiet: bool) -> tuple[tuple[int, ...], list[Any]]:
         """What an invariant reads, and what it finds."""

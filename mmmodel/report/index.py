@@ -8,8 +8,9 @@ from collections import Counter
 from collections.abc import Container, Iterable, Mapping, Sequence
 from typing import Any
 
-from ..claims import VERDICT, checked
+from ..claims import checked
 from ..data import rows
+from ..words import VERDICT
 from .page import render
 
 COLUMNS = ["id", "statement", "said_by", "kind", "holds", "how", "notebook", "cell", "we_check"]

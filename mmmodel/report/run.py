@@ -26,6 +26,7 @@ from typing import Any
 from tqdm import tqdm
 
 from ..build.composed import Build
+from ..show.contents import headline
 from ..words import BuildError
 from . import environment
 from . import page as report
@@ -110,7 +111,7 @@ def _plan(paths: Sequence[Path], out: Path, parameters: Mapping[str, object]) ->
         taken = {other.name for other in plan.values()} | {"index", "claims"}
         if path.parent.resolve() == out.resolve() or path.stem in taken:
             raise UsageError(f"{path} and another file of this run would both be {out / path.stem}, .ipynb or .html")
-        plan[path] = Outcome(path.stem, *report.headline(cells), promised(path))
+        plan[path] = Outcome(path.stem, *headline(cells), promised(path))
     if not plan:
         raise UsageError("no notebooks to run")
     toggles: dict[str, Any] = {f.name: parameters[f.name] for f in fields(Build) if f.name in parameters}
