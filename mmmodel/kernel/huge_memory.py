@@ -1,7 +1,6 @@
 """mm/huge_memory.c at v4.5: the huge zero page and its own counter, faults, copy, zap, move, split.
 
-Four *seams* (methods that end a paragraph with "Seam") name lines that several versions edit, so that a version
-class holds its change and nothing else.
+A *seam* is a method for a line that several versions edit, so that a version class holds its change and nothing else.
 """
 
 from __future__ import annotations
