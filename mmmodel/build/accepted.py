@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
-from inspect import Parameter, Signature, signature
+from inspect import Parameter, Signature, iscoroutinefunction, isgeneratorfunction, signature
 from types import FunctionType, ModuleType
 from typing import Any
 
@@ -97,6 +97,8 @@ def misfit(name: str, value: Any, kernel: Any) -> str:
         own = signature(function, follow_wrapped=False)
     except (TypeError, ValueError):
         return ""  # a callable that cannot say
+    if isgeneratorfunction(function) != isgeneratorfunction(kernel) or iscoroutinefunction(function):
+        return f"{name}: the kernel calls {name}{calls} and takes what it returns; it has no use for a generator"
     bound = hasattr(value, "__get__") and not isinstance(value, staticmethod)
     if all(binds(own, [None] * bound, call) for call in calls_of(signature(kernel))):
         return ""

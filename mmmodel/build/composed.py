@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -110,6 +111,11 @@ class Build:
         return notes
 
     @property
+    def official(self) -> bool:
+        """Has it no patch but ours?"""
+        return all(isinstance(patch, str) for patch in self.patches)
+
+    @property
     def keeps_the_rule(self) -> bool:
         """Do its patches count as their version does, or say how they count (`references_due`)? Ours do."""
         return all("references_due" in dir(patch) for patch in self.patches if not isinstance(patch, str))
@@ -136,6 +142,9 @@ class Build:
         kernel: Any = (kernel_class or self.kernel_class)(cpus)
         for name, value in self.settings.items():
             setattr(kernel, name, value)
+        for layer in [layer for patch in self.patch_classes for layer in patch.layers()]:
+            own = {n: v for n, v in vars(layer).items() if isinstance(v, list | dict | set) and n[:2] != "__"}
+            vars(kernel).update(deepcopy(own))  # nothing is left from one kernel to the next
         kernel.boot_gather()
         kernel.boot_zone(memory_mib * 256 >> kernel.hpage_order)
         kernel.boot_huge_memory()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from inspect import signature
 from math import inf
 from typing import Any
 
@@ -16,6 +17,7 @@ from .sequential import SEQUENTIAL
 from .tracing import run
 from .verdict import Verdict
 
+OPTIONS = ("max_states", "max_seconds", "progress", "kernel_class")
 SCENARIOS = (*SEQUENTIAL, *PROGRAMS)
 """Those of the investigation, which are checked when none is named. A reader's are found by their names."""
 
@@ -29,10 +31,13 @@ def check(
     and progress (called with the number of states) of an exploration; Ctrl-C gives the partial verdict. `release` of
     pin-vs-zap is put_page or release_pages.
 
-    Raises BuildError for an unknown scenario, naming those there are, or a number of CPUs it cannot have.
+    Raises BuildError for an unknown scenario or option, naming those there are, or a number of CPUs it cannot have.
     """
     build = given(build)
     choose("scenario", scenario, known())
+    more = signature(PROGRAMS[scenario].set_up).parameters if scenario in PROGRAMS else ()
+    for option in options:
+        choose("option", option, (*OPTIONS, *list(more)[2:]))
     if scenario in PROGRAMS:
         program = PROGRAMS[scenario]
         number = program.cpus if cpus is None else cpus

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..words import choose
 from .scenarios import PROGRAMS as PROGRAMS
 from .scenarios import Operation, program
 
@@ -87,6 +88,7 @@ def zap_vs_zap(k: Any, cpus: int) -> list[list[Operation]]:
 @program("pin-vs-zap", cpus=3)
 def pin_vs_zap(k: Any, cpus: int, release: str = "put_page") -> list[list[Operation]]:
     """CPU 0 unmaps while CPU 1 pins the page and releases it, and (from 3 CPUs) CPU 2 reclaims."""
+    choose("release", release, ("put_page", "release_pages"))
     for cpu in (0, 1):
         on_cpu(k, cpu, k.init)
     pin: list[Operation] = [

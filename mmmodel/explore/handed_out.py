@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from dataclasses import dataclass
+from typing import Any
 
 from ..kernel.mm_types import Page
 
@@ -12,7 +13,8 @@ GIVING_BACK = {
 }  # fmt: skip
 
 
-class Held(NamedTuple):
+@dataclass(frozen=True, repr=False)
+class Held:
     """A page as who asked for it knows it: `life` tells the page from itself when it is given out once more."""
 
     page: Page
@@ -37,7 +39,8 @@ class Front:
             return value
 
         def call(*args: Any, **kwargs: Any) -> Any:
-            result = value(*(self.handed_in(name, arg) for arg in args), **kwargs)
+            named = {key: self.handed_in(name, arg) for key, arg in kwargs.items()}
+            result = value(*(self.handed_in(name, arg) for arg in args), **named)
             return self.held(result) if name == "alloc_pages" and result is not None else result
 
         return call
@@ -52,14 +55,12 @@ class Front:
 
     def handed_in(self, function: str, argument: Any) -> Any:
         """An argument as the kernel takes it. Who gives a page back has no claim to it any more."""
-        if isinstance(argument, list | tuple) and not isinstance(argument, Held) and any(
-            isinstance(item, Held) for item in argument
-        ):  # fmt: skip
+        if isinstance(argument, list | tuple) and any(isinstance(item, Held) for item in argument):
             return tuple(self.handed_in(function, item) for item in argument)
         if not isinstance(argument, Held):
             return argument
-        page, life = argument
-        if page.life != life:
+        page = argument.page
+        if page.life != argument.life:
             self.kernel.violate("one-owner", f"{page} was given back, is used again, and belongs to {page.owner}")
         elif function in GIVING_BACK:
             page.holder = None

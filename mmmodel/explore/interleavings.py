@@ -17,6 +17,7 @@ from ..build.composed import Build
 from ..kernel.machine import KernelBug
 from ..words import BuildError, kernel_name
 from .invariants import judges
+from .outside import Outside
 from .patience import DoesNotReturn, blamed, patience
 from .pieces import Pieces
 from .scenarios import Program
@@ -130,7 +131,8 @@ def describe(pieces: Pieces, key: Any, cpu: int) -> Step:
     place, memory = places[cpu], pieces.memory
     piece = pieces.successor(place, state)
     values, names, view = memory.values, memory.names, memory.view(state)
-    changes = tuple((names[s], values[s][view[s]], values[s][c]) for s, c in piece.writes if view[s] != c)
+    shown = [(s, c) for s, c in piece.writes if view[s] != c and not names[s].endswith(".locks")]
+    changes = tuple((names[s], values[s][view[s]], values[s][c]) for s, c in shown)
     memory.state = memory.view(memory.after(state, piece.writes))
     before, after = next(((b, a) for w, b, a in changes if w == place.word), (None, None))
     return Step(cpu, place.function, place.word, before, after, *counters(pieces.kernel), more=changes)
@@ -150,17 +152,22 @@ def explore(
 
     Raises PatchError for a Python error in code of the reader's.
     """
-    if not (max_states >= 1 and max_seconds > 0):
-        raise BuildError(f"max_states and max_seconds must be above 0, not {max_states} and {max_seconds}")
+    numbers = isinstance(max_states, int | float) and isinstance(max_seconds, int | float)
+    if not (numbers and max_states >= 1 and max_seconds > 0):
+        raise BuildError(f"max_states and max_seconds must be numbers above 0, not {max_states!r} and {max_seconds!r}")
     started = time.perf_counter()
     verdict, outcomes = Verdict(build, program.name, cpus=cpus, invariants=judges(build)), set[Any]()
     reader = readers(build, program.set_up)
     try:
         with patience(bool(reader)) as clock, blamed(reader):
             clock.start()
-            walk = Walk(Pieces(build, program, cpus, **options))
-            walk.pieces.clock = clock
+            walk = Walk(pieces := Pieces(build, program, cpus, **options))
+            pieces.clock = clock
+            operations = [operation for each in pieces.operations for _, operation in each]
+            outside = Outside(build, pieces.kernel, operations, pieces.memory.things) if reader else None
             walk.run(max_states, started + max_seconds, progress)
+            if outside:
+                outside.check()
             _read(verdict, walk)
             outcomes = walk.outcomes
     except KernelBug as bug:
@@ -168,7 +175,8 @@ def explore(
     except KeyboardInterrupt:
         verdict.bound, verdict.what = "interrupted", "in the set-up"
     except DoesNotReturn as error:
-        verdict.bound, verdict.what = str(error), "in the set-up"
+        verdict.bound = str(error)
+        verdict.what = f"{error}, in the set-up"
     if verdict.broken:
         schedule = [step.cpu for step in verdict.witness]
         verdict.again = partial(replay, build, program, cpus, schedule, **options)
@@ -185,7 +193,8 @@ def _read(verdict: Verdict, walk: Walk) -> None:
     verdict.states, verdict.transitions = len(walk.parents), walk.transitions
     verdict.depth, verdict.bound = len(verdict.witness) or walk.depth, "" if walk.found else walk.bound
     if verdict.bound:
-        verdict.what = f"none of the {verdict.states:,} states seen is wrong, {verdict.depth} steps from the start"
+        reached = f"none of the {verdict.states:,} states seen is wrong, {verdict.depth} steps from the start"
+        verdict.what = f"{verdict.bound}; {reached}" if "not return" in verdict.bound else reached
 
 
 def replay(build: Build, program: Program, cpus: int, schedule: Iterable[int], **options: Any) -> Verdict:

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from ..build.composed import Build
-from ..kernel.machine import KernelBug, Var
+from ..kernel.machine import KernelBug
 from ..kernel.mm_types import HUGE_ZERO_PAGE
 
 
@@ -84,11 +84,8 @@ def shrinkable(kernel: Any) -> str:
 
 def unlocked(kernel: Any) -> str:
     """The locks, while no CPU is inside the kernel."""
-    if not kernel.quiet:
-        return ""
-    locks = [*(v for v in vars(kernel).values() if isinstance(v, Var)), *(mm.ptl for mm in kernel.mms)]
-    held = [lock for lock in locks if lock.name.endswith("lock") and lock.value is not None]
-    return "; ".join(f"{lock.name} is still held by CPU {lock.value}, which has left the kernel" for lock in held)
+    held = [(lock.name, cpu.id) for cpu in kernel.cpus for lock in cpu.locks] if kernel.quiet else []
+    return "; ".join(f"{name} is still held by CPU {cpu}, which has left the kernel" for name, cpu in held)
 
 
 def event(kernel: Any) -> str:

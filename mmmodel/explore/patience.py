@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import ctypes
 import linecache
-import threading
+import os
+import signal
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from sysconfig import get_path
+from threading import Event, Thread, current_thread, get_ident, main_thread
 from time import monotonic, process_time
 from types import FrameType, TracebackType
 from typing import Any
@@ -20,7 +22,7 @@ PATIENCE = 3.0
 model's own take a few milliseconds."""
 LOOKS = 10
 """How often the watch looks in that time."""
-OURS = (str(Path(__file__).parents[1]), "<frozen", *(get_path(name) for name in ("stdlib", "purelib", "platlib")))
+OURS = (f"{Path(__file__).parents[1]}{os.sep}", "<frozen", *map(get_path, ("stdlib", "purelib", "platlib")))
 ENGINE = {"run", "piece"}
 """The functions that call kernel code and scenarios."""
 
@@ -30,7 +32,10 @@ class DoesNotReturn(BaseException):
 
     def __str__(self) -> str:
         """What stopped a run, in words."""
-        function = self.args[0] if self.args else innermost(last(self.__traceback__))
+        frame = last(self.__traceback__)
+        while frame and frame.f_code.co_filename == __file__:  # the handler of a signal
+            frame = frame.f_back
+        function = self.args[0] if self.args else innermost(frame)
         return f"{kernel_name(function)} does not return"
 
 
@@ -59,21 +64,31 @@ class Clock:
 
 @contextmanager
 def patience(wanted: bool) -> Iterator[Clock]:
-    """Raise DoesNotReturn here when an operation takes too long. The official patches do not need to be watched."""
+    """Raise DoesNotReturn here when an operation takes too long. The official patches do not need to be watched.
+
+    In the main thread by a signal, which ends waits for the system too; elsewhere between two bytecodes.
+    """
     clock = Clock()
     if not wanted:
         yield clock
         return
-    done, thread, ended = threading.Event(), ctypes.c_ulong(threading.get_ident()), list[Clock]()
+    done, thread, main = Event(), get_ident(), current_thread() is main_thread()
+
+    def stop(*_: Any) -> None:
+        raise DoesNotReturn
 
     def look() -> None:
         while not done.wait(PATIENCE / LOOKS):
             if clock.late():
-                ended.append(clock)
                 clock.start()
-                ctypes.pythonapi.PyThreadState_SetAsyncExc(thread, ctypes.py_object(DoesNotReturn))
+                if main:
+                    signal.pthread_kill(thread, signal.SIGURG)
+                else:
+                    interrupt = ctypes.pythonapi.PyThreadState_SetAsyncExc
+                    interrupt(ctypes.c_ulong(thread), ctypes.py_object(DoesNotReturn))
 
-    watch = threading.Thread(target=look, daemon=True)
+    before = signal.signal(signal.SIGURG, stop) if main else None
+    watch = Thread(target=look, daemon=True)
     with suppress(RuntimeError):  # there are Pythons without threads
         watch.start()
     try:
@@ -84,7 +99,9 @@ def patience(wanted: bool) -> Iterator[Clock]:
         with suppress(DoesNotReturn):  # one that is on its way is not for who comes next
             if watch.ident:
                 watch.join()
-            sum(1 for _ in range(1000 * len(ended)))
+            sum(1 for _ in range(1000))
+        if main:
+            signal.signal(signal.SIGURG, before)
 
 
 def last(trace: TracebackType | None) -> FrameType | None:
@@ -118,13 +135,13 @@ def blamed(names: str) -> Iterator[None]:
         yield
     except BuildError:
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         if not names:
             raise
         raise PatchError(_line(error, names)) from None
 
 
-def _line(error: Exception, names: str) -> str:
+def _line(error: BaseException, names: str) -> str:
     frames, trace = list[Any](), error.__traceback__
     while trace is not None:
         if own(trace.tb_frame):

@@ -33,7 +33,7 @@ class Program(NamedTuple):
     def operations(self, kernel: Any, cpus: int, **options: Any) -> list[list[Operation]]:
         """Run the set-up; what each CPU does then, as (name, function of the kernel).
 
-        Raises BuildError if it returns anything else, or operations that share Python variables somebody could change.
+        Raises BuildError if it returns anything else, or no operation at all.
         """
         found = self.set_up(kernel, cpus, **options)
         if not isinstance(found, list | tuple) or not all(isinstance(each, list | tuple) for each in found):
@@ -43,20 +43,9 @@ class Program(NamedTuple):
         for operation in (operation for each in found for operation in each):
             if not isinstance(operation, tuple) or len(operation) != 2 or not callable(operation[1]):
                 raise BuildError(f"{self.name}: an operation is (name, function of the kernel), not {operation!r}")
-            for name, value in shared_variables(operation[1]):
-                raise BuildError(
-                    f"{self.name}: operation {operation[0]} uses the Python variable {name}, a {type(value).__name__}: "
-                    f"keep what is to be remembered on the kernel (k.{name}), where every CPU finds it"
-                )
+        if not any(found):
+            raise BuildError(f"{self.name} has no operations: there is nothing to explore")
         return [list(each) for each in found]
-
-
-def shared_variables(function: Any) -> Iterator[tuple[str, Any]]:
-    """The variables of an enclosing function that are lists, dictionaries or sets."""
-    code, cells = getattr(function, "__code__", None), getattr(function, "__closure__", None) or ()
-    for name, cell in zip(code.co_freevars if code else (), cells, strict=True):
-        if isinstance(cell.cell_contents, list | dict | set):
-            yield name, cell.cell_contents
 
 
 SEQUENTIAL: dict[str, Scenario] = {}

@@ -9,6 +9,7 @@ exploration was there from its start, with the value that it has then.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from enum import Enum
 from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType
 from typing import Any
 
@@ -22,8 +23,8 @@ FIRST = "\0"
 """Stands for the value that a word had first; at the end of a state it is left out."""
 CONSTANT = {"gather", "id", "kind", "name", "pfn"}
 """Fields that are set once, when an object is made."""
-PLAIN = (str, int, float, tuple, frozenset, type, FunctionType, MethodType, BuiltinFunctionType, ModuleType, Build,
-         type(None), BaseException)  # fmt: skip
+PLAIN = (str, int, float, complex, bytes, range, tuple, frozenset, type, FunctionType, MethodType, BuiltinFunctionType,
+         ModuleType, Build, Enum, type(None), BaseException)  # fmt: skip
 
 
 class Again(BaseException):
@@ -103,6 +104,8 @@ class SharedMemory:
                 self.watch_in(key, name)
                 self.watch_in(item, f"{name}[{key}]")
         elif isinstance(value, tuple | frozenset) or container(value):
+            if isinstance(value, tuple) and any(map(container, value)):
+                raise BuildError(f"{name} is a tuple that holds a container: what changes in it could not be followed")
             for number, item in enumerate(value):
                 self.watch_in(item, f"{name}[{number}]")
         elif mutable(value):
@@ -127,7 +130,8 @@ class SharedMemory:
             def assign(thing: Any, field: str, value: Any) -> None:
                 self.assign(thing, field, value)
 
-            body = {"__slots__": (), "__eq__": object.__eq__, "__hash__": object.__hash__, "__setattr__": assign}
+            same = {"__class__": property(lambda thing: cls), "__eq__": cls.__eq__, "__hash__": object.__hash__}
+            body = {"__slots__": (), "__setattr__": assign, **same}
             self.classes[cls] = new = type(cls.__name__, (cls,), body)
             self.classes[new] = new
         return self.classes[cls]
@@ -142,7 +146,9 @@ class SharedMemory:
             was = getattr(thing, field, ABSENT)
             self.watch_in(was, field)
             slot = self.word(thing, field, f"{getattr(thing, 'name', type(thing).__name__)}.{field}", was)
-        if type(value) is Shared and value.slot != slot:
+        if type(value) is Shared:
+            if value.slot == slot:
+                return  # as in self.notes += [...]
             raise BuildError(
                 f"{self.names[slot]} is set to what another field holds too: give it a copy, as in list(...)"
             )
@@ -178,4 +184,6 @@ class Word:
 
 def mutable(value: Any) -> bool:
     """Is it an object with fields that somebody could change?"""
-    return not isinstance(value, PLAIN) and not container(value) and type(value) not in FROZEN
+    if isinstance(value, PLAIN) or container(value) or type(value) in FROZEN:
+        return False
+    return not getattr(getattr(value, "__dataclass_params__", None), "frozen", False)

@@ -38,7 +38,7 @@ class Meaning(dict[Any, Any]):
     def __missing__(self, question: Any) -> Any:
         if isinstance(question, str):
             return None
-        self[question] = answer = meant(*below(self.cls, *question), self.cls)
+        self[question] = answer = id(below(self.cls, *question)[0])
         return answer
 
 
@@ -54,10 +54,11 @@ def below(cls: Any, name: str, layer: type) -> tuple[Any, type]:
     return next(((vars(c)[name], c) for c in islice(layers, 1, None) if name in vars(c)), (ABSENT, object))
 
 
-def meant(value: Any, layer: type, cls: type) -> Any:
-    """What tells a definition from others; with the whole class, if it is a reader's and looks around in that."""
-    alone = issubclass(layer, Machine) or not names_in(value) & LOOKS_AROUND
-    return id(value) if alone else (id(value), cls)
+@cache
+def looks_around(cls: Any) -> bool:
+    """Is there a layer whose code may see more of a kernel than the attributes it asks for?"""
+    layers = [layer for layer in cls.__mro__[:-1] if not issubclass(layer, Machine)]
+    return any(names_in(value) & LOOKS_AROUND for layer in layers for value in vars(layer).values())
 
 
 @cache
@@ -67,7 +68,7 @@ def definitions(cls: Any) -> dict[str, Any]:
     unasked: list[Any] = []
     for layer in cls.__mro__[:-1]:
         for name, value in vars(layer).items():
-            special, means, own = name[:2] == "__", meant(value, layer, cls), not issubclass(layer, Machine)
+            special, means, own = name[:2] == "__", id(value), not issubclass(layer, Machine)
             if own and hasattr(value, "__code__" if special else "__set__"):
                 unasked.append(means)
             if own and name in found and hasattr(value, "__get__"):
@@ -161,6 +162,9 @@ def shared(builds: Sequence[Build], result: Callable[[Build, type], R]) -> Itera
     known, classes = None, set[Any](build.kernel_class for build in builds)
     names = frozenset[str]().union(*(definitions(cls) for cls in classes), *(build.settings for build in builds[:1]))
     for build in builds:
+        if looks_around(cast(Any, build.kernel_class)):
+            yield result(build, build.kernel_class), True
+            continue
         means = Meaning(build)
         if made := (found := find(known, means)) is None:
             used: list[Any] = [UNASKED]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import MutableMapping, MutableSequence, MutableSet
 from typing import Any
 
 OUTSIDE = {"build", "costs", "cpu", "dmesg", "observer", "violations"}
@@ -19,14 +20,14 @@ def plain(value: Any, seen: dict[int, int]) -> Any:
         return value
     if isinstance(value, tuple):
         return tuple(plain(item, seen) for item in value)
-    if isinstance(value, set | frozenset):
+    if isinstance(value, MutableSet | frozenset):
         return frozenset(plain(item, seen) for item in value)
     if id(value) in seen:
         return seen[id(value)]
     seen[id(value)] = len(seen)
-    if isinstance(value, dict):
+    if isinstance(value, MutableMapping):
         return tuple((plain(key, seen), plain(item, seen)) for key, item in value.items())
-    if isinstance(value, list):
+    if isinstance(value, MutableSequence):
         return tuple(plain(item, seen) for item in value)
     slots = [name for layer in type(value).__mro__ for name in vars(layer).get("__slots__", ()) if name[:2] != "__"]
     held = [getattr(value, name, None) for name in (*slots, *getattr(value, "__dict__", ()))]

@@ -48,6 +48,9 @@ class Trace:
     dmesg: list[str]
     verdict: Verdict
 
+    def __repr__(self) -> str:
+        return f"<{self.build!r}: {self.scenario}, {len(self.rows)} operations, {len(self.steps)} steps>"
+
     @property
     def frame(self) -> pd.DataFrame:
         """The rows as a DataFrame: step, op, huge_zero_refcount, page_count, present."""
@@ -105,7 +108,16 @@ def run(
     trace = Trace(build, scenario.name, [], [], Counter(), [], verdict)
     names = readers(build, scenario.run)
     with patience(bool(names)) as clock, blamed(names):
-        _run(trace, scenario, journal, stop, kernel_class, started + max_seconds, clock)
+        clock.start()
+        try:
+            _run(trace, scenario, journal, stop, kernel_class, started + max_seconds, clock)
+        except KernelBug as bug:
+            verdict.broken, verdict.what, verdict.op = bug.invariant, str(bug), "boot"
+        except DoesNotReturn as error:
+            verdict.bound = str(error)
+    if verdict.status == "undecided":
+        reached = f"stopped after {trace.rows[-1].op if trace.rows else 'the start'}, {len(trace.rows)} operations"
+        verdict.what = f"{verdict.bound}; {reached}" if "not return" in verdict.bound else reached
     verdict.seconds = time.perf_counter() - started
     if verdict.broken:
         verdict.again = partial(_again, build, scenario)
@@ -170,8 +182,6 @@ def _run(trace: Trace, scenario: Scenario, journal: bool, stop: bool, kernel_cla
     if not verdict.bound and not found and (found := broken(kernel, "end")):
         verdict.broken, verdict.what = found
         verdict.op, verdict.witness = "end", trace.steps
-    if verdict.status == "undecided":
-        verdict.what = f"stopped after {trace.rows[-1].op if trace.rows else 'the start'}, {len(trace.rows)} operations"
     verdict.bound *= not verdict.broken
 
 

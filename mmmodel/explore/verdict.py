@@ -95,6 +95,11 @@ class Verdict:
     def __bool__(self) -> bool:
         return self.status == "holds"
 
+    @property
+    def reason(self) -> str:
+        """Of an undecided verdict: what came before an answer, and how far it got."""
+        return self.what if self.what.startswith(self.bound) else f"{self.bound}: {self.what}"
+
     def replay(self) -> Verdict:
         """Run the witness again, step by step, on a kernel booted for it: the verdict of that one run.
 
@@ -109,7 +114,7 @@ class Verdict:
         if self.status == "holds":
             return f"holds in {self.scenario}"
         if self.status == "undecided":
-            return f"undecided in {self.scenario}: {self.bound}: {self.what}"
+            return f"undecided in {self.scenario}: {self.reason}"
         return f"breaks {self.broken} at {kernel_name(self.op)} in {self.scenario}: {self.what}"
 
     def __repr__(self) -> str:

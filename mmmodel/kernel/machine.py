@@ -10,7 +10,7 @@ from __future__ import annotations
 import sys
 from collections import Counter
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, NoReturn, TypeVar
 
 T = TypeVar("T")
 F = TypeVar("F", bound=Callable[..., Any])
@@ -35,13 +35,13 @@ def set_up_only(function: F) -> F:
     return function
 
 
-class KernelBug(Exception):
-    """A BUG_ON or VM_BUG_ON fired: the CPU that ran into it is gone."""
+class KernelBug(BaseException):
+    """A BUG_ON or VM_BUG_ON fired: the CPU that ran into it is gone, and nobody catches that."""
 
     invariant = "no-bug"
 
 
-class Deadlock(KernelBug, RuntimeError):
+class Deadlock(KernelBug):
     """A CPU waits for what nobody will ever do."""
 
     invariant = "no-deadlock"
@@ -75,9 +75,9 @@ class TlbEntry(NamedTuple):
 
 
 class Cpu:
-    """One CPU: its TLB, the mm it runs, its mmu_gather and its lru_add pagevec."""
+    """One CPU: its TLB, the mm it runs, its mmu_gather, its lru_add pagevec and the locks it holds."""
 
-    __slots__ = ("__dict__", "active_mm", "gather", "id", "lru_add_pvec", "tlb")
+    __slots__ = ("__dict__", "active_mm", "gather", "id", "locks", "lru_add_pvec", "tlb")
 
     def __init__(self, id: int) -> None:
         self.id = id
@@ -85,6 +85,7 @@ class Cpu:
         self.active_mm: Any = None
         self.gather: Any = None
         self.lru_add_pvec: tuple[Any, ...] = ()
+        self.locks: tuple[Var, ...] = ()
 
 
 class Machine:
@@ -129,9 +130,9 @@ class Machine:
 
     @primitive
     def atomic_set(self, var: Var, value: Any) -> None:
-        """Write one word."""
+        """Write one word; a number is a C int."""
         self.step(var)
-        var.value = value
+        var.value = c_int(value) if type(value) is int else value
 
     WRITE_ONCE = atomic_set
 
@@ -202,14 +203,22 @@ class Machine:
         self.step(lock)
         self.costs[f"{lock.kind} {sys._getframe(1).f_code.co_name}"] += 1
         if lock.value is not None:
-            raise Deadlock(f"{lock.name} is already held by CPU {lock.value}, and CPU {self.cpu.id} waits for it")
-        lock.value = self.cpu.id
+            what = f"{lock.name} is already held by CPU {lock.value}, and CPU {self.cpu.id} waits for it"
+            self.oops(Deadlock(what))
+        self._held(lock)
+
+    def _held(self, lock: Var) -> None:
+        lock.value, self.cpu.locks = self.cpu.id, (*self.cpu.locks, lock)
 
     @primitive
     def spin_unlock(self, lock: Var) -> None:
         """Release a lock."""
         self.step(lock)
-        lock.value = None
+        if lock.value is None:
+            self.complain(f"BUG: spinlock already unlocked: {lock.name}, by CPU {self.cpu.id}")
+            return
+        owner, lock.value = self.cpus[lock.value], None
+        owner.locks = tuple(held for held in owner.locks if held is not lock)
 
     @primitive
     def spin_trylock(self, lock: Var) -> bool:
@@ -217,7 +226,7 @@ class Machine:
         self.step(lock)
         if lock.value is not None:
             return False
-        lock.value = self.cpu.id
+        self._held(lock)
         return True
 
     @primitive
@@ -225,7 +234,7 @@ class Machine:
         """Spin until the word is below a limit; the exploration runs this step only then."""
         self.step(var)
         if var.value >= limit:
-            raise Deadlock(f"{var.name} never falls below {limit}, and CPU {self.cpu.id} waits for it")
+            self.oops(Deadlock(f"{var.name} never falls below {limit}, and CPU {self.cpu.id} waits for it"))
 
     def retry(self) -> Literal[True]:
         """The head of a retry loop: nothing computed in an earlier round is used after it. Always true."""
@@ -270,7 +279,7 @@ class Machine:
         """
         if condition:
             self.dmesg.append(f"kernel BUG: {what}")
-            raise KernelBug(what)
+            self.oops(KernelBug(what))
 
     def VM_BUG_ON_PAGE(self, condition: bool, what: str) -> None:
         """Assertion compiled only with CONFIG_DEBUG_VM.
@@ -279,6 +288,14 @@ class Machine:
         """
         if condition and self.debug_vm:
             self.BUG_ON(condition, f"VM_BUG_ON_PAGE({what})")
+
+    def oops(self, bug: KernelBug) -> NoReturn:
+        """This CPU goes no further, and that is on record.
+
+        Raises the bug.
+        """
+        self.violate(bug.invariant, str(bug))
+        raise bug
 
     def complain(self, what: str) -> None:
         """What the kernel prints when it finds something broken, and goes on."""

@@ -140,11 +140,11 @@ class PageAlloc(Machine):
     def _free_pages_ok(self, page: Page, order: int) -> None:
         """__free_pages_ok: check, then the buddy lists."""
         self.step(self.zone_lock)
-        self.check_owner(page)
+        self.check_owner(page, order)
         if self.free_pages_prepare(page):
             self.free_one_page(page, order)
 
-    def check_owner(self, page: Page) -> None:
+    def check_owner(self, page: Page, order: int) -> None:
         """Not in the kernel, which does not know: is this a page of somebody's, and all he was given?"""
         if page.owner is None:
             head = self.allocation(page)
@@ -152,6 +152,9 @@ class PageAlloc(Machine):
             self.violate("one-owner", f"{page} is freed {what}")
         elif page.holder is not None:
             self.violate("one-owner", f"{page} is freed under its owner: {page.holder} did not give it back")
+        beyond = range(page.pfn + (1 << page.order), page.pfn + (1 << order))
+        for other in [p for p in self.touched(page.pfn, order) if p.pfn in beyond and p.owner is not None]:
+            self.violate("one-owner", f"{other} is freed under its owner, {other.owner}, together with {page}")
 
     def allocation(self, page: Page) -> Page | None:
         """The first page of what was given out together with this page; None if it is free."""

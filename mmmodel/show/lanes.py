@@ -119,7 +119,7 @@ def swim_lanes(verdict: Verdict) -> Html:
     if verdict.broken:
         return _lanes(verdict, *story(verdict), len(verdict.witness))
     if not verdict:
-        words = f" {verdict.bound}: {verdict.what}. So there is no witness yet, and no answer."
+        words = f" {verdict.reason}. So there is no witness yet, and no answer."
         return tag("p", mark(None, f"{verdict.scenario} is undecided on {label(verdict.build)}:"), words)
     idle = "" if verdict.build.thp else " Without transparent huge pages there is no huge zero page to lose."
     words = f"none of the {verdict.states} states breaks an invariant: there is no witness.{idle}"

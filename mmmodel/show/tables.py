@@ -36,7 +36,7 @@ def label(build: Build) -> str:
 def banner(verdict: Verdict) -> Html:
     """A verdict as a block of HTML: symbol and words, and what broke first."""
     what = f"{verdict.broken} broke at {kernel_name(verdict.op)}: {verdict.what}" if verdict.broken else ""
-    looked = f"{verdict.bound}: {verdict.what}" if verdict.bound else ""
+    looked = verdict.reason if verdict.bound else ""
     asked = f"looked at: {', '.join(verdict.invariants)}" * (verdict.status == "holds")
     small = " · ".join(filter(None, (label(verdict.build), what, looked, asked, *verdict.build.notes)))
     edge = f"border-left:.3em solid {COLOURS[verdict.holds]};padding:.2em .8em;margin:.4em 0"

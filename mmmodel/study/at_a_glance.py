@@ -100,7 +100,7 @@ def why(verdict: Verdict) -> str:
     """What broke first, or what came before an answer and how far it got."""
     if verdict.broken:
         return f"{verdict.broken} broke at {verdict.op} in {verdict.scenario}: {verdict.what}"
-    return f"{verdict.scenario} is not decided: {verdict.bound}: {verdict.what}"
+    return f"{verdict.scenario} is not decided: {verdict.reason}"
 
 
 def _listed(verdicts: Verdicts) -> str:

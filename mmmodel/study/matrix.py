@@ -110,7 +110,7 @@ def verdicts(group: Sequence[Build], scenario: str) -> list[Row]:
         v = check(build, scenario, kernel_class=kernel_class)
         if v.bound == "interrupted":
             raise KeyboardInterrupt
-        return v.status, v.holds, v.broken, v.op, f"{v.bound}: {v.what}" if v.bound else v.what, v.states
+        return v.status, v.holds, v.broken, v.op, v.reason if v.bound else v.what, v.states
 
     rows: list[Row] = []
     with suppress(KeyboardInterrupt):
