@@ -55,5 +55,12 @@ def place(build: Build, name: str) -> str:
 def _listing(build: Build, name: str) -> Html:
     source = dedent(inspect.getsource(getattr(build.kernel_class, name)))
     coloured = highlight(source, PythonLexer(), HtmlFormatter(nowrap=True, noclasses=True, style=OnAnyGround))
+    lines = [_line(*pair) for pair in zip(source.splitlines(), coloured.splitlines(), strict=True)]
     head = tag("figcaption", tag("code", place(build, name)))
-    return tag("figure", head, tag("pre", Html(coloured), style=CODE), style="margin:.3em 0")
+    return tag("figure", head, tag("pre", *lines, style=CODE), style="margin:.3em 0")
+
+
+def _line(plain: str, coloured: str) -> Html:
+    """A line that is indented further where it has to be broken."""
+    indent = len(plain) - len(plain.lstrip()) + 4
+    return tag("span", Html(coloured or " "), style=f"display:block;padding-left:{indent}ch;text-indent:-{indent}ch")

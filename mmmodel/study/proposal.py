@@ -52,9 +52,9 @@ class Proposal:
         ran = [e.after for e in self.effects if (e.arch, e.swap) == ("s390", swap)]
         return all(ran) and bool(self.explored.query("arch == 's390' and swap == @swap").holds.all())
 
-    def changes(self, s390: bool, *swap: bool) -> set[str]:
-        """What it changes, in words of `Effect.what`, on s390 or on all others; `swap`: only there."""
-        return {e.what for e in self.effects if (e.arch == "s390") == s390 and e.swap in (swap or (True, False))}
+    def changes(self, s390: bool, swap: bool | None = None) -> set[str]:
+        """What it changes, in words of `Effect.what`, on s390 or on all others; swap: only with it, or without."""
+        return {e.what for e in self.effects if (e.arch == "s390") == s390 and swap in (None, e.swap)}
 
     @cached_property
     def rows(self) -> pd.DataFrame:
