@@ -8,21 +8,11 @@ from typing import NamedTuple
 
 from ..build.composed import Build
 from ..explore.checking import check
-from ..study.costs import (
-    CYCLES,
-    FUNCTIONS,
-    LEFTOVERS,
-    PAGES,
-    WORKLOADS,
-    calls,
-    instructions,
-    measured,
-    rates,
-    units_of,
-)
+from ..study.costs import FUNCTIONS, LEFTOVERS, WORKLOADS, calls, instructions, measured, rates, units_of
 from .html import BOLD, HZR, Html, box, circle, code, join, line, mark, svg, table, tag, text
 from .tables import banner, label
 
+PAGES, CYCLES, KHUGEPAGED = WORKLOADS
 LOCKS = ("lrulock_page_cache_release", "lrulock_release_pages", "lrulock_pagevec_move")
 
 
