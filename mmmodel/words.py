@@ -1,10 +1,13 @@
-"""Words that every room shares: of verdicts, of kernel functions, and what to say of a name that does not exist."""
+"""What every room shares: words for verdicts and kernel functions, what to say of a name that does not exist."""
 
 from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from importlib import import_module
+from importlib.util import find_spec
+from types import ModuleType
 
 VERDICT = {True: "✓ holds", False: "✗ does not hold", None: "? undecided"}
 
@@ -18,6 +21,17 @@ def arrowed(before: object, after: object) -> str:
     """A value that changed or did not; one that does not exist is `none`."""
     was, now = ("none" if v is None else str(v) for v in (before, after))
     return was if was == now else f"{was} → {now}"
+
+
+def modules_of(room: str) -> Callable[[str], ModuleType]:
+    """The `__getattr__` of a room: its modules, each loaded when it is first asked for."""
+
+    def module(name: str) -> ModuleType:
+        if name.startswith("_") or not find_spec(f"{room}.{name}"):
+            raise AttributeError(f"module {room!r} has no attribute {name!r}")
+        return import_module(f"{room}.{name}")
+
+    return module
 
 
 class BuildError(ValueError):

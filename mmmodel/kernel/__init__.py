@@ -3,3 +3,7 @@
 From the ground up: machine, mm_types, page_alloc, swap, swap_state, mmu_gather, pgtable, huge_memory, memory, process;
 over them config, versions, arches, patches. `mmmodel.build` composes them.
 """
+
+from ..words import modules_of
+
+__getattr__ = modules_of(__name__)

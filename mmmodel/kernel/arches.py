@@ -166,6 +166,8 @@ class S390(Immediate):
 
 OWN_GATHER: dict[str, type[V4_5]] = {"arm": Arm, "ia64": Ia64, "s390": S390, "sh": Sh, "um": Um}
 ARCHES: dict[str, dict[str, str]] = {row["arch"]: row for row in rows("arches") if row["version"] == "v4.6.2"}
+HUGE = tuple(arch for arch, facts in ARCHES.items() if facts["thp"] == "y")
+"""Those that have transparent huge pages."""
 
 
 def arch_class(arch: str, version: str) -> type[V4_5] | None:

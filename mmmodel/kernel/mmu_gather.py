@@ -59,7 +59,7 @@ class GenericGather(SwapState):
         return 0 if room == 0 and not self.tlb_next_batch(tlb) else room or self.max_gather_batch
 
     def tlb_remove_page(self, tlb: MmuGather, page: Page) -> None:
-        """Remember a page; flush at once when there is no room for another."""
+        """Remember a page; flush at once when there is no room for another (include/asm-generic/tlb.h)."""
         if not self._tlb_remove_page(tlb, page):
             self.tlb_flush_mmu(tlb)
 

@@ -2,3 +2,7 @@
 
 Here: functions from values to something to look at. Not here: working anything out (study), pages of a run (report).
 """
+
+from ..words import modules_of
+
+__getattr__ = modules_of(__name__)

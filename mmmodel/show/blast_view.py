@@ -1,4 +1,4 @@
-"""Figures of the blast radius of a patch: verdicts and behaviour by arch, callers, what it touches."""
+"""Figures of the blast radius of a patch: verdicts and behaviour by arch, callers."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from ..build.composed import Build
 from ..explore.checking import check
 from ..explore.concurrent import PROGRAMS
 from ..kernel.arches import ARCHES
-from ..study.blast import Effect, breaks, callers, touched
+from ..study.blast import Effect, breaks, callers
 from .html import Html, code, join, mark, table, tag
 from .tables import label
 
@@ -114,10 +114,3 @@ def calls_changed(patch: str, version: str = "v4.6") -> Html:
         for c in sorted(callers(patch, version), key=lambda c: c.level)
     ]
     return table(["called", "by", "where", "what is freed, and how"], shown)
-
-
-def touches(patches: Iterable[str], version: str = "v4.6") -> Html:
-    """Files and functions a patch touches; lines are those of the model's class (derived)."""
-    found = [(patch, touched(patch, version)) for patch in patches]
-    shown = [(code(p), ", ".join(t.files), ", ".join(t.functions), t.lines) for p, t in found]
-    return table(["patch", "files", "functions", "lines, of the model's patch"], shown)

@@ -1,4 +1,4 @@
-"""The blast radius of a patch: which builds behave differently with it, whose calls it changes, what it touches."""
+"""The blast radius of a patch: which builds behave differently with it, whose calls it changes."""
 
 from __future__ import annotations
 
@@ -105,7 +105,7 @@ def breaks(effects: Iterable[Effect], stack: Stack, swap: bool = True) -> list[s
     return [arch for arch in ARCHES if arch in wrong]
 
 
-# -- the code: functions, callers, files, lines
+# -- the code: functions and their callers
 
 SEAMS = {
     "release_huge_zero_page": "release_pages",
@@ -162,24 +162,6 @@ def _calls_of(function: str, file: str) -> Iterator[dict[str, str]]:
     for row in rows("callers"):
         if (row["callee"], row["kind"]) == (function, "call") and row["file_v4.6.2"].startswith(near):
             yield row
-
-
-class Touched(NamedTuple):
-    """What a patch touches. `lines` is derived: statements in the model's patch class, not of the kernel's diff."""
-
-    files: list[str]
-    functions: list[str]
-    lines: int
-
-
-def touched(patch: str, version: str = "v4.6") -> Touched:
-    """Files (those of the patch, and where a changed function of mm/ is defined), functions, lines."""
-    cls, names = PATCHES[choose("patch", patch, PATCHES)], changed(patch, version)
-    homes = [r["file_v4.6.2"] for n in names for r in rows("callers") if (r["callee"], r["kind"]) == (n, "definition")]
-    files = [cls.file, *(home for home in homes if cls.level() == 0 and home.startswith("mm/"))]
-    base = VERSIONS[version]
-    own = [n for n in cls.functions() if not _same_code(cls, base, n)]
-    return Touched(list(dict.fromkeys(files)), names, sum(len(_body(getattr(cls, n))) for n in own))
 
 
 # -- the softirq: what an RCU callback that frees a page table gets to

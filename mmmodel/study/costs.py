@@ -146,6 +146,7 @@ WORKLOADS: dict[str, Workload] = {
     "khugepaged_copy": Workload(collapse, None, "4K page", "khugepaged frees the small pages of a new huge page"),
 }
 """What is counted. The first two were measured; the third is modelled only."""
+PAGES, CYCLES, KHUGEPAGED = WORKLOADS
 
 
 # -- counting in the model

@@ -12,10 +12,10 @@ from ..data import rows
 from ..explore.checking import check
 from ..explore.concurrent import PROGRAMS
 from ..explore.sequential import SEQUENTIAL
-from ..kernel.arches import ARCHES
+from ..kernel.arches import HUGE
 from ..kernel.patches import PATCHES, SwapnMacro
 from .blast import callers, changed
-from .costs import instructions, rates
+from .costs import PAGES, instructions, rates
 from .matrix import matrix
 
 if TYPE_CHECKING:
@@ -35,9 +35,7 @@ FIXES: dict[str, tuple[str, ...]] = {
     "undo the commit": ("revert",),
 }
 """What can be merged, by the name it has in a meeting, as a stack of patches."""
-HUGE = tuple(arch for arch, facts in ARCHES.items() if facts["thp"] == "y")
 OTHERS = tuple(arch for arch in HUGE if arch != "s390")
-PAGES = "munmap_64MiB_4K_anon"
 LATENT = ("sh", "um", "ia64")
 """They free through the singular function and have no huge pages."""
 
