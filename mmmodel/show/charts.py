@@ -106,7 +106,7 @@ def _cross_out(ax: Axes, wrong: Sequence[int], size: float) -> None:
     low, high = ax.get_ylim()
     tops = [high if i in wrong else low for i in range(max(wrong, default=0) + 2)]
     ax.fill_between([i - 0.5 for i in range(len(tops))], low, tops, step="post", color=INK, alpha=0.12, lw=0)
-    ax.plot(wrong, [high] * len(wrong), "x", color=BAD, ms=size, mew=2.5, transform=shifted(ax, 0, 11), gid="x")
+    ax.plot(wrong, [high] * len(wrong), "x", color=BAD, ms=size, mew=2.5, transform=shifted(ax, 0, 11), gid="differs")
 
 
 def _name_ends(ax: Axes, lines: Pair) -> None:
@@ -167,6 +167,6 @@ def _bars(ax: Axes, x: float, row: float, found: Sequence[Any]) -> None:
     ax.barh(range(len(found)), shown, 20 / row, x, color=colours, gid="bar")
     ax.vlines(x, -0.5, len(found) - 0.5, color=INK, lw=1.5)
     rings = [nan if None in (model, real) else x + scale * real for model, real, _ in found]
-    ax.plot(rings, range(len(found)), "o", ms=14, gid="o", **RING)
+    ax.plot(rings, range(len(found)), "o", ms=14, gid="ring", **RING)
     for y, (*_, words) in enumerate(found):
         ax.text(x + scale * ends[y], y, words, transform=shifted(ax, 14, -5))

@@ -6,6 +6,7 @@ What is modelled comes from a run of the model, what is measured from data/*.csv
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from functools import cache
 from itertools import groupby
 from math import log2
 from typing import TYPE_CHECKING, Any
@@ -136,14 +137,20 @@ def counters(trace: Trace, measured: pd.DataFrame | None = None, where: str = "a
 def beside(build: Build, scenario: str) -> Html:
     """The counters of a build, and the points measured on a kernel like it; else on the nearest one."""
     real = nearest(build, scenario)
+    if real == build:
+        return _measured(real, scenario)
+    words = f"The nearest kernel that was measured is {label(real)}. Model and measurement of that one:"
+    own = counters(run(build, SEQUENTIAL[scenario], journal=False))
+    return join(own, tag("p", tag("b", words)), _measured(real, scenario))
+
+
+@cache
+def _measured(real: Build, scenario: str) -> Html:
+    """The counters of a build that was measured; drawn once, for it is the nearest of many."""
     rows = measured(build=real, scenario=scenario)
     rows = rows[rows.memory_mib == rows.memory_mib.iloc[0]]
     where = f"{real.arch} {rows.tree.iloc[0]}, QEMU {rows.qemu.iloc[0]}"
-    drawn = counters(run(real, SEQUENTIAL[scenario], journal=False), rows, where)
-    if real == build:
-        return drawn
-    words = f"The nearest kernel that was measured is {label(real)}. Model and measurement of that one:"
-    return join(counters(run(build, SEQUENTIAL[scenario], journal=False)), tag("p", tag("b", words)), drawn)
+    return counters(run(real, SEQUENTIAL[scenario], journal=False), rows, where)
 
 
 def _heard(trace: Trace, measured: int, wrong: Sequence[int]) -> str:
