@@ -10,6 +10,7 @@ import pytest
 from bs4 import BeautifulSoup
 
 import mmmodel as mm
+from mmmodel.explore.registry import HOMES
 from mmmodel.show import costs_view, decision_view, figures
 from mmmodel.show.html import BAD, COLOURS, HZR, INK, PC
 from mmmodel.study import measurements
@@ -28,8 +29,9 @@ TRACES = [
 
 
 @pytest.fixture(scope="module", autouse=True)
-def many_operations():
-    """A scenario of 2,000 operations with long names."""
+def scenarios():
+    """One of 2,000 operations with long names, one with odd names; none is left for other tests."""
+    before = dict(HOMES)
 
     @mm.scenario("many-operations")
     def _(k):
@@ -41,6 +43,15 @@ def many_operations():
                 k.mmap(k.init, 0, k.hpage_nr)
                 k.load(k.init, 0)
             yield f"one_of_a_great_many_operations_{i}"
+
+    @mm.scenario("odd-names")
+    def _(k):
+        yield "start"
+        yield "$x^2$ <b>&"
+
+    yield
+    for name in HOMES.keys() - before:
+        HOMES.pop(name).pop(name)
 
 
 CHARTS = {
@@ -193,14 +204,8 @@ def test_settings_of_the_reader_neither_matter_nor_change():
 
 
 def test_names_are_shown_as_they_are():
-    @mm.scenario("odd-names")
-    def _(k):
-        yield "start"
-        yield "$x^2$ <b>&"
-
-    assert "$x^2$ <b>&" in [
-        text.text for text in parsed(figures.counters(mm.trace(mm.Build(), "odd-names"))).find_all("text")
-    ]
+    html = figures.counters(mm.trace(mm.Build(), "odd-names"))
+    assert "$x^2$ <b>&" in [text.text for text in parsed(html).find_all("text")]
 
 
 def test_matplotlib_waits_for_the_first_chart_and_pyplot_stays_away():
