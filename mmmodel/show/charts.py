@@ -50,7 +50,8 @@ def chart(draw: Callable[[Axes], object], words: str, size: Sequence[int], margi
         draw(axes)
         for artist in axes.get_children():
             artist.set_clip_on(False)
-        figure.draw(renderer := Renderer(width, height, file, image_dpi=72))
+        renderer: Any = Renderer(width, height, file, image_dpi=72)  # type: ignore[no-untyped-call]
+        figure.draw(renderer)
         renderer.finalize()
     drawn = re.sub(r' id="\w+_\d+"', "", file.getvalue()).replace(' id="', ' data-is="')
     drawn = drawn.replace(INK, "currentColor").replace(f"'{FACE}'", "system-ui, sans-serif")
@@ -79,7 +80,8 @@ def over_operations(ops: Sequence[str], model: Pair, points: Pair, wrong: Sequen
     def draw(ax: Axes) -> None:
         ax.set(xlim=(-0.5, len(ops) - 0.5), ylim=(min(numbers), max(numbers)))
         _frame(ax, names)
-        _cross_out(ax, wrong, size)
+        if wrong:
+            _cross_out(ax, wrong, size)
         for (name, colour, dashes, shape), line, found in zip(LOOK, model, points, strict=True):
             edges = [i - 0.5 for i in range(len(line) + 1)]
             ax.step(edges, [*line, line[-1]], where="post", color=colour, ls=dashes, lw=3, gid=name)
@@ -94,17 +96,18 @@ def _frame(ax: Axes, names: Mapping[int, str]) -> None:
     (left, right), (low, high) = ax.get_xlim(), ax.get_ylim()
     levels = [v for v in MaxNLocator(8, integer=True).tick_values(low, high) if low <= v <= high]
     ax.hlines(levels, left, right, color=INK, lw=[0.4 if level else 1.5 for level in levels], zorder=0)
+    beside, under = shifted(ax, -8, -5), shifted(ax, 6, -14)
     for level in levels:
-        ax.text(left, level, f"{level:g}", ha="right", transform=shifted(ax, -8, -5), gid="level")
+        ax.text(left, level, f"{level:g}", ha="right", transform=beside, gid="level")
     for i, name in names.items():
-        ax.text(i, low, name, size=12, ha="right", rotation=45, rotation_mode="anchor", transform=shifted(ax, 6, -14))
+        ax.text(i, low, name, size=12, ha="right", rotation=45, rotation_mode="anchor", transform=under)
     if low < 0:
         ax.axhspan(low, 0, color=BAD, alpha=0.15, lw=0)
 
 
 def _cross_out(ax: Axes, wrong: Sequence[int], size: float) -> None:
     low, high = ax.get_ylim()
-    tops = [high if i in wrong else low for i in range(max(wrong, default=0) + 2)]
+    tops = [high if i in wrong else low for i in range(max(wrong) + 2)]
     ax.fill_between([i - 0.5 for i in range(len(tops))], low, tops, step="post", color=INK, alpha=0.12, lw=0)
     ax.plot(wrong, [high] * len(wrong), "x", color=BAD, ms=size, mew=2.5, transform=shifted(ax, 0, 11), gid="differs")
 
