@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
 from ..build.composed import Build
 from ..explore.checking import check
 from ..study.costs import FUNCTIONS, LEFTOVERS, WORKLOADS, calls, instructions, measured, rates, units_of
-from .html import BOLD, HZR, Html, box, circle, code, join, line, mark, svg, table, tag, text
+from .html import Bar, Html, code, join, mark, table, tag
 from .tables import banner, label
 
 PAGES, CYCLES, KHUGEPAGED = WORKLOADS
@@ -32,36 +32,22 @@ CHARTS = {
 """By kind of page: the measured workload and what is drawn of it."""
 
 
-class Bar(NamedTuple):
-    """One value of one build: from the model, as measured, in words after it."""
-
-    model: float | None
-    real: float | None
-    words: str = ""
-
-
 def chart(builds: Sequence[Build], kind: str = "page") -> Html:
     """What freeing one page costs on each build. kind: "page" (a touched 4K page) or "huge zero page" (one unmap).
 
     Bars are the model, rings were measured; instructions were measured only.
     """
+    from .charts import grid
+
     workload, drawn = CHARTS[kind]
     panels = {panel.title: [_count(b, kind, panel) for b in builds] for panel in drawn}
     panels[f"instructions per {WORKLOADS[workload].unit}"] = [_instructions(b, workload) for b in builds]
     common, names = _names(builds)
-    said = [f"{n}: {'; '.join(f'{t} {_said(b[i])}' for t, b in panels.items())}." for i, n in enumerate(names)]
-    words, foot = " ".join([f"Cost of freeing one {kind} {common}".strip() + ".", *said]), 68 + 34 * len(builds)
-    key = "bar: model    ○ measured    grey bar: measured only, instructions are never predicted"
-    return svg(
-        880,
-        foot + 8,
-        words,
-        text(240, 24, common, text_anchor="end", **BOLD),
-        *(text(240, 62 + 34 * i, name, text_anchor="end") for i, name in enumerate(names)),
-        *(join(*_panel(250 + 205 * i, *panel)) for i, panel in enumerate(panels.items())),
-        text(250, foot, key, font_size=13, style="white-space:pre"),
-        most=60,
-    )
+    title = f"Cost of freeing one {kind} {common}".strip()
+    said = [f"{n}: {'; '.join(f'{t} {b[i][2]}' for t, b in panels.items())}." for i, n in enumerate(names)]
+    key = "Bar: model; ○ measured; grey bar: measured only, instructions are never predicted."
+    bars = grid(names, panels, " ".join([f"{title}.", *said]))
+    return join(tag("p", tag("b", title)), bars, tag("small", key))
 
 
 def _names(builds: Sequence[Build]) -> tuple[str, list[str]]:
@@ -77,43 +63,19 @@ def _count(build: Build, kind: str, panel: Panel) -> Bar:
     workload = CHARTS[kind][0]
     model, real = rates(build).get(kind), measured(build, workload)
     value = sum(real[m] for m in panel.metrics) / units_of(build, workload) if real else None
-    return Bar(None, None, "none") if model is None else Bar(model[panel.rate], value)
+    return (None, None, "none") if model is None else (model[panel.rate], value, _number(model[panel.rate]))
 
 
 def _instructions(build: Build, workload: str) -> Bar:
     found = instructions(build, workload)
     if found is None:
-        return Bar(None, None, "not measured")
+        return None, None, "not measured"
     over = found.get("over_stock")
-    return Bar(None, found["per_unit"], f" ({over:+.0f})" if over else "")
-
-
-def _said(bar: Bar) -> str:
-    """A value in words."""
-    value = bar.real if bar.model is None else bar.model
-    if value is None:
-        return bar.words
-    return f"{_number(value)}{bar.words}"
+    return None, found["per_unit"], _number(found["per_unit"]) + (f" ({over:+.0f})" if over else "")
 
 
 def _number(value: float) -> str:
     return f"{value:.0f}" if value == int(value) or value >= 100 else f"{value:.2f}"
-
-
-def _panel(x: float, title: str, bars: Sequence[Bar]) -> Iterable[Html]:
-    most = max([1.0, *(v for bar in bars for v in (bar.model, bar.real) if v is not None)])
-    yield text(x, 24, title, **BOLD)
-    yield line((x, 34), (x, 40 + 34 * len(bars)))
-    for i, bar in enumerate(bars):
-        y = 46 + 34 * i
-        value = bar.model if bar.model is not None else bar.real
-        width = 110 * (value or 0) / most
-        look = {"fill": HZR} if bar.model is not None else {"fill": "currentColor", "opacity": 0.35}
-        if value:
-            yield box(x, y, width, 20, rx=0, **look)
-        if bar.model is not None and bar.real is not None:
-            yield circle(x + 110 * bar.real / most, y + 10, 7, stroke="currentColor")
-        yield text(x + width + 14, y + 16, _said(bar))
 
 
 def at_a_glance(build: Build) -> Html:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from ..build.composed import Build
 from ..explore.checking import check
 from ..kernel.versions import VERSIONS
 from ..study.decision import FIXES, MUST, QUESTIONS, VERSION, Answer, answers, lines, price, right
-from .html import BOLD, COLOURS, GREEN, MIDDLE, RED, SIGNS, SOFT, Html, box, join, svg, table, tag, text
+from .html import COLOURS, SIGNS, Bar, Html, join, table, tag
 
 
 def cell(answer: Answer) -> Html:
@@ -28,48 +30,23 @@ def decision_table() -> Html:
 
 def picture() -> Html:
     """Each fix: a sign for each question that has a plain answer, and what it costs more than nothing."""
-    columns = [question for question in QUESTIONS if answers("nothing")[question].good is not None][:5]
-    top, left, wide = 84, 196, 96
-    bars = left + wide * len(columns) + 24
-    shapes = [_heading(left + wide * (i + 0.5), question) for i, question in enumerate(columns)]
-    shapes.append(_heading(bars + 85, "instructions more, per freed page (s390)"))
-    for i, fix in enumerate(FIXES):
-        y = top + 34 * i
-        shapes.append(text(left - 10, y + 19, fix, text_anchor="end", **(BOLD if right(fix) else {})))
-        shapes += [_sign(left + wide * j, y, answers(fix)[q].good) for j, q in enumerate(columns)]
-        shapes += _bar(price(fix), bars, y, max(price(f) or 0 for f in FIXES))
-    told = [f"{fix}: {', '.join(f'{q} {SIGNS[answers(fix)[q].good]}' for q in columns)}" for fix in FIXES]
+    from .charts import grid
+
+    asked = [question for question in QUESTIONS if answers("nothing")[question].good is not None][:5]
+    columns: dict[str, Any] = {question: [answers(fix)[question].good for fix in FIXES] for question in asked}
+    told = [f"{fix}: {', '.join(f'{q} {SIGNS[answers(fix)[q].good]}' for q in asked)}" for fix in FIXES]
     winners = [fix for fix in FIXES if right(fix)]
     title = f"{len(winners)} of {len(FIXES)} do all they must: {', '.join(winners)}"
-    frame = box(left - 2, top - 8, wide * len(MUST) + 4, 34 * len(FIXES) + 10, fill="none", stroke="currentColor")
-    shapes.append(text(left, top + 34 * len(FIXES) + 20, "framed: what a fix has to do", font_size=13))
-    height = top + 34 * len(FIXES) + 28
-    return svg(bars + 250, height, f"{title}. {'. '.join(told)}.", _title(title), frame, *shapes, most=58)
+    columns["instructions more, per freed page (s390)"] = [_price(fix) for fix in FIXES]
+    names = [f"✓ {fix}" if fix in winners else fix for fix in FIXES]
+    key = "Framed: what a fix has to do; ✓: does it. Grey bar: measured."
+    chart = grid(names, columns, f"{title}. {'. '.join(told)}.", len(MUST))
+    return join(tag("div", tag("b", title), style="font-size:1.2em"), chart, tag("small", key))
 
 
-def _title(words: str) -> Html:
-    return text(8, 20, words, font_size=18, **BOLD)
-
-
-def _heading(x: float, words: str) -> Html:
-    """Two lines at most, broken at the first comma."""
-    first, _, second = words.partition(", ")
-    return join(text(x, 50, f"{first}{',' * (len(first) < 3)}", **MIDDLE), text(x, 67, second, **MIDDLE))
-
-
-def _sign(x: float, y: float, good: bool | None) -> Html:
-    fill = {True: GREEN, False: RED, None: SOFT}[good]
-    look = {"fill": fill, "stroke": COLOURS[good], "stroke_width": 1 if good else 2.5}
-    sign = text(x + 48, y + 20, SIGNS[good], font_size=19, fill=look["stroke"], **MIDDLE, **BOLD)
-    return join(box(x + 4, y, 88, 26, **look), sign)
-
-
-def _bar(value: float | None, x: float, y: float, most: float) -> list[Html]:
-    if value is None:
-        return [text(x, y + 19, "not measured", font_style="italic")]
-    length = 170 * max(value, 0) / most
-    shape = box(x, y + 4, max(length, 1.5), 19, rx=0, stroke="currentColor")
-    return [shape, text(x + length + 8, y + 19, f"{round(value):+}" if round(value) else "0")]
+def _price(fix: str) -> Bar:
+    value = price(fix)
+    return None, value, "not measured" if value is None else f"{round(value):+}" if round(value) else "0"
 
 
 def summary() -> Html:

@@ -6,9 +6,10 @@ What is modelled comes from a run of the model, what is measured from data/*.csv
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from functools import cache
 from itertools import groupby
 from math import log2
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ..build.composed import Build
 from ..explore.sequential import SEQUENTIAL
@@ -18,26 +19,7 @@ from ..study.unmap import Unmap
 from ..words import arrowed, kernel_name
 from .contents import contents as contents
 from .contents import said as said
-from .html import (
-    BAD,
-    BOLD,
-    GOOD,
-    GREEN,
-    HZR,
-    MIDDLE,
-    MONO,
-    PC,
-    RED,
-    Html,
-    Plot,
-    arrow,
-    box,
-    circle,
-    join,
-    svg,
-    tag,
-    text,
-)
+from .html import BAD, BOLD, GOOD, INK, MIDDLE, MONO, Html, arrow, box, join, svg, tag, text
 from .html import figure_html as figure_html
 from .html import table as table
 from .tables import REUSE, label
@@ -51,6 +33,7 @@ from .tables import steps_table as steps_table
 
 if TYPE_CHECKING:
     import pandas as pd
+    from matplotlib.axes import Axes
 
 
 # -- one unmap, two counters
@@ -136,41 +119,38 @@ def _bucket(x: float, y: float, name: str, change: str, wanted: str) -> Html:
 
 def counters(trace: Trace, measured: pd.DataFrame | None = None, where: str = "a real kernel") -> Html:
     """HZR and PC after each operation; over them the points `measured` on the kernel that `where` names."""
-    lines = [[row.huge_zero_refcount for row in trace.rows], [row.page_count for row in trace.rows]]
-    points, ops, wrong = [list[int | None]()] * 2, [row.op for row in trace.rows], list[int]()
+    from .charts import over_operations
+
+    model, ops = list(zip(*(row[2:4] for row in trace.rows), strict=True)), [row.op for row in trace.rows]
+    points, wrong = [(), ()], list[int]()
     if measured is not None and len(measured):
         both = compare(trace, measured)
         wrong = [int(step) for step in both.step[~both.agree]]
-        points = [[pair[i] for pair in plain(measured[["huge_zero_refcount", "page_count"]])] for i in (0, 1)]
+        points = list(zip(*plain(measured[["huge_zero_refcount", "page_count"]]), strict=True))
         ops = max(ops, list(measured.op), key=len)
-    numbers = [0, 2, *(v for values in (*lines, *points) for v in values if v is not None)]
-    plot, words = Plot(ops, min(numbers), max(numbers)), _heard(trace, len(points[0]), wrong)
-    key = f"   ○ HZR  □ PC: measured on {where}" if points[0] else ""
-    shapes = [
-        plot.axes(),
-        plot.steps(lines[0], "HZR", HZR, -2),
-        plot.steps(lines[1], "PC", PC, 14, stroke_dasharray="7 4"),
-        plot.points(points[0]),
-        plot.points(points[1], square=True),
-        plot.crosses(wrong),
-        text(50, 338, f"lines: model of {label(trace.build)}{key}", style="white-space:pre"),
-    ]
-    if plot.low < 0:
-        shapes.append(text(56, 224, "PC below 0: dropped more often than taken", font_size=12, fill=BAD))
-    return join(tag("p", words), svg(860, 346, words, *shapes))
+    words, key = _heard(trace, len(points[0]), wrong), f"Lines: model of {label(trace.build)}"
+    key += f"; ○ HZR, □ PC: measured on {where}" * bool(points[0]) + "; ✗: they differ" * bool(wrong)
+    key += "; tinted: below 0, dropped more often than taken" * any((v or 0) < 0 for v in sum((*model, *points), ()))
+    return join(tag("p", words), over_operations(ops, model, points, wrong, words), tag("small", f"{key}."))
 
 
 def beside(build: Build, scenario: str) -> Html:
     """The counters of a build, and the points measured on a kernel like it; else on the nearest one."""
     real = nearest(build, scenario)
+    if real == build:
+        return _measured(real, scenario)
+    words = f"The nearest kernel that was measured is {label(real)}. Model and measurement of that one:"
+    own = counters(run(build, SEQUENTIAL[scenario], journal=False))
+    return join(own, tag("p", tag("b", words)), _measured(real, scenario))
+
+
+@cache
+def _measured(real: Build, scenario: str) -> Html:
+    """The counters of a build that was measured; drawn once, for it is the nearest of many."""
     rows = measured(build=real, scenario=scenario)
     rows = rows[rows.memory_mib == rows.memory_mib.iloc[0]]
     where = f"{real.arch} {rows.tree.iloc[0]}, QEMU {rows.qemu.iloc[0]}"
-    drawn = counters(run(real, SEQUENTIAL[scenario], journal=False), rows, where)
-    if real == build:
-        return drawn
-    words = f"The nearest kernel that was measured is {label(real)}. Model and measurement of that one:"
-    return join(counters(run(build, SEQUENTIAL[scenario], journal=False)), tag("p", tag("b", words)), drawn)
+    return counters(run(real, SEQUENTIAL[scenario], journal=False), rows, where)
 
 
 def _heard(trace: Trace, measured: int, wrong: Sequence[int]) -> str:
@@ -185,13 +165,13 @@ def _heard(trace: Trace, measured: int, wrong: Sequence[int]) -> str:
 
 # -- what becomes of the page
 
-DASHED = {"fill": "none", "stroke_dasharray": "5 3"}
-OWNERS: dict[str, tuple[str, dict[str, object], str]] = {
-    "huge zero page": ("zero", {"fill": GREEN, "stroke": GOOD}, "it is the huge zero page"),
-    "free": ("free", {"stroke": "currentColor", **DASHED}, "it is in the free lists"),
-    "nobody": ("PC ≤ 0", {}, "not free, yet no reference is left: set aside, or in use without one"),
-    "stops": ("stops", {"stroke": BAD, **DASHED}, "the machine or the program stopped here"),
-    "": ("red box", {"fill": RED, "stroke": BAD, "stroke_width": 2}, "in use by somebody else, who is named"),
+DASHED = {"fc": "none", "ls": (0, (4, 2))}
+OWNERS: dict[str, tuple[str, dict[str, Any], str]] = {
+    "huge zero page": ("zero", {"fc": (GOOD, 0.2), "ec": GOOD}, "it is the huge zero page"),
+    "free": ("free", {"ec": INK, **DASHED}, "it is in the free lists"),
+    "nobody": ("PC ≤ 0", {"fc": (INK, 0.1)}, "not free, yet no reference is left: set aside, or in use without one"),
+    "stops": ("stops", {"ec": BAD, **DASHED}, "the machine or the program stopped here"),
+    "somebody else": ("red box", {"fc": (BAD, 0.2), "ec": BAD, "lw": 2}, "in use by somebody else, who is named"),
 }
 MESSAGES = {
     "nonzero_data": ("D", "somebody else's data is read where zeroes are due"),
@@ -207,9 +187,11 @@ MESSAGES = {
 def fates(build: Build | None = None) -> Html:
     """Whose the page became on measured kernels like `build` (default: the reported), and what they printed.
 
-    One lane per machine, boxes as long as the logarithm of their operations; with DEBUG_VM until it stopped.
+    One lane per machine, boxes that grow with the logarithm of their operations; with DEBUG_VM until it stopped.
     """
-    build, lanes, seen = build or Build(), list[Html](), set[str]()
+    from .charts import chart
+
+    build, lanes, seen = build or Build(), list[tuple[Any, ...]](), set[str]()
     printed = {flag: measured("crashes", build=build, debug_vm=flag) for flag in "ny"}
     runs = {key: run for key, run in measured(build=build).groupby(["scenario", "memory_mib"]) if key[0] in REUSE}
     for scenario, memory in sorted(runs, key=lambda key: (REUSE.index(key[0]), key[1])):
@@ -218,11 +200,17 @@ def fates(build: Build | None = None) -> Html:
             said, name = _messages(runs[scenario, memory], here), f"{scenario}, {memory} MiB"
             if flag == "n" or said:
                 seen |= {letter for _, letter in said}
-                lanes.append(_lane(60 * len(lanes), name, runs[scenario, memory], said, stops=flag == "y"))
+                lanes.append((f"{name}\nwith DEBUG_VM" if flag == "y" else name, runs[scenario, memory], said))
+
+    def draw(ax: Axes) -> None:
+        ax.set(xlim=(0, 640), ylim=(60 * len(lanes), 0))
+        for i, lane in enumerate(lanes):
+            _lane(ax, 60 * i, *lane)
+
     words = f"Whose the huge zero page was in {len(lanes)} measured runs of {label(build)}, what they said."
     legend = [(short, meaning) for short, _, meaning in OWNERS.values()]
     legend += [pair for pair in MESSAGES.values() if pair[0] in seen]
-    return join(svg(860, 60 * len(lanes) + 6, words, *lanes, most=60), table(["sign", "meaning"], legend))
+    return join(chart(draw, words, (640, 60 * len(lanes)), (215, 0, 25, 6)), table(["sign", "meaning"], legend))
 
 
 def _messages(run: pd.DataFrame, crashes: pd.DataFrame) -> list[tuple[float, str]]:
@@ -239,26 +227,27 @@ def _messages(run: pd.DataFrame, crashes: pd.DataFrame) -> list[tuple[float, str
     return sorted(found, key=lambda place: place[0])
 
 
-def _lane(y: float, name: str, run: pd.DataFrame, said: Sequence[tuple[float, str]], stops: bool) -> Html:
+def _lane(ax: Axes, y: float, name: str, run: pd.DataFrame, said: Sequence[tuple[float, str]]) -> None:
     """One machine: a box for each owner of the page in turn, above it the messages where they came."""
     owners = [owner(row) for row in run.itertuples()]
     row = next((i for i, who in enumerate(owners) if who), 0)
-    if stops:
+    if "\n" in name:
         owners = ["stops"] * int(2 + max(place for place, _ in said))
     spells = [(who, len(list(same))) for who, same in groupby(owners[row:])]
-    unit = min(56, 610 / sum(1 + log2(n) for _, n in spells))
-    shapes = [text(205, y + (34 if stops else 42), name, text_anchor="end")]
-    shapes += [text(205, y + 51, "with DEBUG_VM", text_anchor="end", font_size=13)] * stops
-    x, signs, taken = 220.0, list(said), 0.0
-    for who, n in spells:
-        width = unit * (1 + log2(n))
-        short, look, _ = OWNERS.get(who, (who, *OWNERS[""][1:]))
-        shapes += [box(x + 1, y + 24, width - 2, 28, **look)]
-        shapes += [text(x + width / 2, y + 43, short, font_size=13, **MIDDLE)]
+    named = [(*OWNERS.get(who, (who, OWNERS["somebody else"][1]))[:2], n) for who, n in spells]
+    least = sum(8 * len(short) + 14 for short, *_ in named)
+    unit = min(56, (640 - least) / max(1, sum(log2(n) for *_, n in named)))
+    first, _, second = name.partition("\n")
+    ax.text(-10, y + (35 if second else 43), first, ha="right")
+    ax.text(-10, y + 51, second, size=13, ha="right")
+    x, signs, taken = 0.0, list(said), 0.0
+    for short, look, n in named:
+        width = 8 * len(short) + 14 + unit * log2(n)
+        ax.barh([y + 38] * bool(short), width - 2, 28, x + 1, **look)
+        ax.text(x + width / 2, y + 43, short, size=13, ha="center")
         while signs and signs[0][0] < row + n:
             place, letter = signs.pop(0)
             taken = max(x + width * (place - row + 0.5) / n, taken + 20)
-            shapes += [circle(taken, y + 12, 9, stroke=BAD)]
-            shapes += [text(taken, y + 17, letter, font_size=13, **MIDDLE, **BOLD)]
+            ax.plot(taken, y + 12, "o", ms=18, mfc="none", mec=BAD, mew=1.5)
+            ax.text(taken, y + 17, letter, size=13, weight="bold", ha="center")
         x, row = x + width, row + n
-    return join(*shapes)

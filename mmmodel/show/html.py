@@ -5,17 +5,21 @@ from __future__ import annotations
 import base64
 import io
 import re
+import sys
 from collections.abc import Iterable, Sequence
 from html import escape, unescape
-from itertools import groupby
 from math import hypot
 from typing import Any
 
 GOOD, BAD, OPEN, HZR, PC = "#2e8b57", "#d6453d", "#8a6fc9", "#3b7fc4", "#b8720c"
+INK = "#0a0b0c"
+"""In charts: the colour of the text around."""
 SIGNS = {True: "✓", False: "✗", None: "?"}
 COLOURS = {True: GOOD, False: BAD, None: OPEN}
 GREEN, RED, SOFT = "rgba(46,139,87,.2)", "rgba(214,69,61,.2)", "rgba(128,128,128,.17)"
 FONT, MONO = "font-family:system-ui,sans-serif", "ui-monospace,monospace"
+Bar = tuple[float | None, float | None, str]
+"""A value of a chart: modelled, measured, in words."""
 MIDDLE = {"text_anchor": "middle"}
 BOLD = {"font_weight": "bold"}
 
@@ -70,12 +74,10 @@ def mark(good: bool | None, words: object = "") -> Html:
 
 
 def figure_html(fig: Any, alt: str) -> Html:
-    """A matplotlib figure as an image with its description; the figure is closed."""
-    from matplotlib import pyplot
-
-    file = io.BytesIO()
-    fig.savefig(file, format="png", dpi=110, bbox_inches="tight")
-    pyplot.close(fig)
+    """A matplotlib figure of a reader's own as an image with its description; pyplot forgets the figure."""
+    fig.savefig(file := io.BytesIO(), format="png", dpi=110, bbox_inches="tight")
+    if pyplot := sys.modules.get("matplotlib.pyplot"):
+        pyplot.close(fig)
     data = base64.b64encode(file.getvalue()).decode()
     look = "max-width:100%;background:#fff"
     return Html(f'<img src="data:image/png;base64,{data}" alt="{escape(alt)}" style="{look}">')
@@ -108,11 +110,6 @@ def box(x: float, y: float, width: float, height: float, **attributes: object) -
     return tag("rect", **place, **{"rx": 5, "fill": SOFT, **attributes})
 
 
-def circle(x: float, y: float, r: float, **attributes: object) -> Html:
-    """A circle."""
-    return tag("circle", cx=float(x), cy=float(y), r=float(r), fill="none", stroke_width=1.5, **attributes)
-
-
 def arrow(x1: float, y1: float, x2: float, y2: float, colour: str = "currentColor", w: float = 1.5) -> Html:
     """An arrow, its head drawn here: an SVG marker is lost when the drawing that defines it is hidden."""
     scale = (4 + 2 * w) / hypot(x2 - x1, y2 - y1)
@@ -120,53 +117,3 @@ def arrow(x1: float, y1: float, x2: float, y2: float, colour: str = "currentColo
     foot = (x2 - 1.5 * dx, y2 - 1.5 * dy)
     head = line((x2, y2), (foot[0] - dy, foot[1] + dx), (foot[0] + dy, foot[1] - dx), fill=colour, stroke="none")
     return join(line((x1, y1), foot, stroke=colour, stroke_width=w), head)
-
-
-class Plot:
-    """The frame of a plot of whole numbers, from `low` to `high`, over operations: 860 by 310."""
-
-    def __init__(self, ops: Sequence[str], low: int, high: int) -> None:
-        self.ops, self.low, self.high, self.step = ops, low, high, 760 / len(ops)
-
-    def at(self, i: float, value: float) -> tuple[float, float]:
-        """Where a value of operation `i` is."""
-        return 50 + self.step * (i + 0.5), 24 + 206 * (self.high - value) / (self.high - self.low)
-
-    def axes(self) -> Html:
-        """Values on the left, operations below; what is under zero is tinted."""
-        units = (u * 10**e for e in range(9) for u in (1, 2, 5))
-        unit = next(u for u in units if self.high - self.low <= 8 * u)
-        shapes = []
-        for value in range(-(-self.low // unit) * unit, self.high + 1, unit):
-            y = self.at(0, value)[1]
-            shapes.append(line((50, y), (810, y), stroke_width=0.4 if value else 1.5))
-            shapes.append(text(42, y + 5, value, text_anchor="end"))
-        for i in range(0, len(self.ops), -(-len(self.ops) // 26)):
-            turn = f"translate({self.at(i, 0)[0] + 4:g} 244) rotate(-45)"
-            shapes.append(text(0, 0, self.ops[i], font_size=12, text_anchor="end", transform=turn))
-        zero, bottom = self.at(0, 0)[1], self.at(0, self.low)[1]
-        return join(box(50, zero, 760, bottom - zero, rx=0, fill=RED), *shapes)
-
-    def steps(self, values: Sequence[int | None], name: str, colour: str, down: float, **look: object) -> Html:
-        """A line of steps, with a gap where there is no value, its name at its end."""
-        shapes = []
-        for there, run in groupby(enumerate(values), key=lambda pair: pair[1] is not None):
-            points = [self.at(i + side, v) for i, v in run for side in (-0.5, 0.5) if v is not None]
-            if there:
-                shapes.append(line(*points, stroke=colour, stroke_width=3, **look))
-                end = text(points[-1][0] + 6, points[-1][1] + down, name, fill=colour, font_size=16, **BOLD)
-        return join(*shapes, end) if shapes else Html()
-
-    def points(self, values: Sequence[int | None], square: bool = False) -> Html:
-        """Rings or squares at the values there are."""
-        r, look = max(1.5, min(5, self.step / 3)), {"stroke": "currentColor"}
-        found = [self.at(i, v) for i, v in enumerate(values) if v is not None]
-        if square:
-            return join(*(box(x - r, y - r, 2 * r, 2 * r, rx=0, fill="none", **look) for x, y in found))
-        return join(*(circle(x, y, r, **look) for x, y in found))
-
-    def crosses(self, steps: Iterable[int]) -> Html:
-        """Operations crossed out."""
-        places = [self.at(step, 0)[0] for step in steps]
-        bars = [box(x - self.step / 2, 24, self.step, 206, rx=0, fill=RED) for x in places]
-        return join(*bars, *(text(x, 18, "✗", fill=BAD, **MIDDLE, **BOLD) for x in places))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from ..build.composed import Build
@@ -40,10 +41,15 @@ def nearest(build: Build, scenario: str) -> Build:
         alike = (other.arch != build.arch, versions, other.swap != build.swap)
         return other != build, bool(other.patches), len(own_gather), *alike
 
+    return min(_builds(scenario), key=distance)
+
+
+@cache
+def _builds(scenario: str) -> list[Build]:
+    """Those measured in a scenario."""
     rows = measured(scenario=scenario, arch=..., version=..., swap=..., patches=...)
     kinds = rows[["version", "arch", "swap", "patches"]].drop_duplicates().values
-    stacks = [(v, arch, swap == "y", tuple(filter(None, stack.split("+")))) for v, arch, swap, stack in kinds]
-    return min((Build(v, arch, swap, patches=stack) for v, arch, swap, stack in stacks), key=distance)
+    return [Build(v, a, swap == "y", patches=tuple(filter(None, stack.split("+")))) for v, a, swap, stack in kinds]
 
 
 def compare(trace: Trace, rows: pd.DataFrame) -> pd.DataFrame:
