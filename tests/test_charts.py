@@ -8,9 +8,9 @@ from itertools import pairwise
 import matplotlib
 import pytest
 from bs4 import BeautifulSoup
+from mmmodel.explore.registry import HOMES
 
 import mmmodel as mm
-from mmmodel.explore.registry import HOMES
 from mmmodel.show import costs_view, decision_view, figures
 from mmmodel.show.html import BAD, COLOURS, HZR, INK, PC
 from mmmodel.study import measurements

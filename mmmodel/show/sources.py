@@ -23,7 +23,7 @@ FILE = r"[\w-]+/[\w/.-]+\.[ch]\b"
 CODE = f"white-space:pre-wrap;font:.85em/1.45 {MONO};color:inherit;background:none;margin:.2em 0 1em"
 
 
-class OnAnyGround(Style):
+class OnAnyGround(Style):  # type: ignore[misc]
     """Few colours, each readable on white and on black; all else has the colour of the text."""
 
     styles = {Keyword: f"bold {HZR}", Name.Function: "bold", String: GOOD, Comment: f"italic {GOOD}"}  # noqa: RUF012
