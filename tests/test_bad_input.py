@@ -7,7 +7,7 @@ import pytest
 from click.testing import CliRunner
 
 import mmmodel as mm
-from mmmodel.cli.verdicts import main
+from mmmodel.cli import main
 from mmmodel.explore.sequential import SEQUENTIAL
 from mmmodel.kernel.arches import ARCHES
 from mmmodel.kernel.patches import PATCHES

@@ -118,7 +118,7 @@ def test_packages_beside_this_one_do_not_hide_the_standard_library(tmp_path):
     write(site / "pathlib.py", "raise ImportError('from collections import Sequence')")
     path = write_notebook(tmp_path / "n.ipynb", cell("code", "shown", SHOWN))
     after = "next(i for i, path in enumerate(sys.path) if path.endswith('-packages'))"
-    code = f"import sys; sys.path.insert({after}, {str(site)!r}); from mmmodel.cli.verdicts import main; main()"
+    code = f"import sys; sys.path.insert({after}, {str(site)!r}); from mmmodel.cli import main; main()"
     command = [sys.executable, "-P", "-c", code, "run", path, "-o", tmp_path / "out"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr

@@ -7,7 +7,7 @@ from bs4 import BeautifulSoup
 from click.testing import CliRunner
 
 import mmmodel as mm
-from mmmodel.cli.verdicts import main
+from mmmodel.cli import main
 from mmmodel.explore.sequential import SEQUENTIAL
 from mmmodel.show import stepper as widgets
 from mmmodel.show import toggles

@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner
 
 import mmmodel as mm
-from mmmodel.cli.verdicts import main
+from mmmodel.cli import main
 from mmmodel.data import notebooks_dir
 
 

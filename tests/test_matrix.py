@@ -11,7 +11,7 @@ from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 import pytest
 
 import mmmodel as mm
-from mmmodel.cli.verdicts import main
+from mmmodel.cli import main
 
 SAMPLE = {
     "archs": ["s390", "x86", "arm64", "m68k"],

@@ -18,7 +18,7 @@ from click.testing import CliRunner
 from serving import cell, served, write_notebook
 
 import mmmodel as mm
-from mmmodel.cli.verdicts import main
+from mmmodel.cli import main
 from mmmodel.data import notebooks_dir
 from mmmodel.report.notebooks import find
 

@@ -186,7 +186,7 @@ def test_files_and_patches_that_are_named_exist(name):
 def test_the_commands_in_the_readme_are_understood():
     from click.testing import CliRunner
 
-    from mmmodel.cli.verdicts import main
+    from mmmodel.cli import main
 
     commands = re.findall(r"^    mmmodel (.*?)(?:  +#.*)?$", text("README.md"), re.MULTILINE)
     assert len(commands) >= 6

@@ -8,7 +8,7 @@ import pytest
 from click.testing import CliRunner
 
 import mmmodel as mm
-from mmmodel.cli.verdicts import main
+from mmmodel.cli import main
 
 FIX = """
 import mmmodel as mm

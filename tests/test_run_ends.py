@@ -14,7 +14,7 @@ import pytest
 from click.testing import CliRunner
 from nbformat.v4 import new_code_cell, new_notebook
 
-from mmmodel.cli.verdicts import main
+from mmmodel.cli import main
 
 SLEEP = "import os, time\nopen('pid', 'w').write(str(os.getpid()))\ntime.sleep(600)"
 FULL = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (2000, 2000))"

@@ -3,4 +3,4 @@
 Here: options, exit codes, output formats. Not here: anything a notebook could want too.
 """
 
-from .verdicts import main as main
+from .commands import main as main

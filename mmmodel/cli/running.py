@@ -17,13 +17,13 @@ from ..data import notebooks_dir
 from ..report import environment
 from ..report.notebooks import UsageError, data_dir, digest, working_copy
 
-TOGGLES = (
+PARAMETERS = (
     click.option("--patch", multiple=True, help="A name, or your own: file.py:Class. Repeat to stack, in order."),
     click.option("--swap/--no-swap", default=True, show_default=True, help="CONFIG_SWAP."),
     click.option("--arch", default="s390", show_default=True),
     click.option("--version", default="v4.6", show_default=True, help="Kernel version."),
 )
-FILE = click.Path(path_type=Path)
+PATH = click.Path(path_type=Path)
 
 
 def parameters(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -40,7 +40,7 @@ def parameters(command: Callable[..., Any]) -> Callable[..., Any]:
         given = {n: v for n, v in values.items() if source("patch" if n == "patches" else n) is not default}
         return command(given=given, **options)
 
-    for option in TOGGLES:
+    for option in PARAMETERS:
         wrapped = option(wrapped)
     return wrapped
 
@@ -66,12 +66,12 @@ def parsed(value: str) -> Any:
 @click.command()
 @click.argument("notebooks", nargs=-1)
 @parameters
-@click.option("-o", "--output", type=FILE, default=Path("report"), show_default=True)
+@click.option("-o", "--output", type=PATH, default=Path("report"), show_default=True)
 @click.option("-p", "--parameter", nargs=2, multiple=True, metavar="NAME VALUE", help="Any notebook parameter.")
 @click.option("-j", "--jobs", type=click.IntRange(1), help="Notebooks at a time; default one per core.")
 @click.option("--timeout", type=click.IntRange(1), default=120, show_default=True, help="Seconds for a cell.")
-@click.option("--junit", type=FILE, metavar="FILE", help="Write JUnit XML too.")
-@click.option("--summary", type=FILE, metavar="FILE", help="Write a summary in Markdown too.")
+@click.option("--junit", type=PATH, metavar="FILE", help="Write JUnit XML too.")
+@click.option("--summary", type=PATH, metavar="FILE", help="Write a summary in Markdown too.")
 def run(notebooks: tuple[str, ...], given: dict[str, Any], output: Path, parameter: tuple[tuple[str, str], ...],
         timeout: int, **options: Any) -> None:  # fmt: skip
     """Execute NOTEBOOKS (names, numbers or paths; all by default) and write the report.

@@ -7,7 +7,7 @@ from copy import copy
 from functools import partial
 from typing import Any
 
-KINDS = (MutableMapping, MutableSequence, MutableSet)
+CONTAINERS = (MutableMapping, MutableSequence, MutableSet)
 EMPTY: dict[type, Any] = {dict: {}, list: [], set: set()}
 READING = {"__len__", "__contains__", "get", "keys", "index", "count"}
 """What changes no container, and may be asked of its frozen value."""
@@ -54,7 +54,7 @@ def container(value: Any) -> bool:
     """Is it a list, a dictionary, a set or of their kind?"""
     cls = type(value)
     if cls not in KNOWN:
-        KNOWN[cls] = cls is Shared or (issubclass(cls, KINDS) and not issubclass(cls, FROZEN))
+        KNOWN[cls] = cls is Shared or (issubclass(cls, CONTAINERS) and not issubclass(cls, FROZEN))
     return KNOWN[cls]
 
 

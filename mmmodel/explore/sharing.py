@@ -20,7 +20,7 @@ from ..kernel.overlay import Patch
 from .answer_tree import NotDeterministic, find, insert
 
 R = TypeVar("R")
-ABSENT = object()
+MISSING = object()
 UNASKED = ""
 """The first question of every run: what acts without being asked for by its name?"""
 LOOKS_AROUND = {"__class__", "__dict__", "__mro__", "dir", "eval", "exec", "gc", "inspect", "isinstance", "issubclass",
@@ -49,9 +49,9 @@ def in_force(cls: Any) -> dict[str, Any]:
 
 
 def below(cls: Any, name: str, layer: type) -> tuple[Any, type]:
-    """The definition that super() finds below a layer of a class, and where; ABSENT if there is none."""
+    """The definition that super() finds below a layer of a class, and where; MISSING if there is none."""
     layers = dropwhile(lambda c: c is not layer, cls.__mro__)
-    return next(((vars(c)[name], c) for c in islice(layers, 1, None) if name in vars(c)), (ABSENT, object))
+    return next(((vars(c)[name], c) for c in islice(layers, 1, None) if name in vars(c)), (MISSING, object))
 
 
 @cache
@@ -86,11 +86,11 @@ class Noted:
         self.first: Any = None
 
     def ask(self, name: str, layer: type | None = None) -> Any:
-        """The definition in force of a name, or the one below a layer; ABSENT if there is none."""
+        """The definition in force of a name, or the one below a layer; MISSING if there is none."""
         question = (name, layer) if layer else name
         if question not in self.found:
             self.used.append(question)
-            self.found[question] = below(self.cls, name, layer)[0] if layer else in_force(self.cls).get(name, ABSENT)
+            self.found[question] = below(self.cls, name, layer)[0] if layer else in_force(self.cls).get(name, MISSING)
         return self.found[question]
 
 
@@ -102,7 +102,7 @@ class Noting:
 
     def __get__(self, kernel: Any, cls: Any) -> Any:
         value = cls.__noted__.ask(self.name)
-        if value is not ABSENT:
+        if value is not MISSING:
             setattr(cls.__noted__.first, self.name, value)
         elif kernel is not None and self.name in vars(kernel):
             delattr(cls.__noted__.first, self.name)
@@ -111,7 +111,7 @@ class Noting:
         return getattr(cls if kernel is None else kernel, self.name)
 
     def __set__(self, kernel: Any, value: Any) -> None:
-        definition = in_force(kernel.__noted__.cls).get(self.name, ABSENT)
+        definition = in_force(kernel.__noted__.cls).get(self.name, MISSING)
         if hasattr(definition, "__set__"):
             definition.__set__(kernel, value)
         else:
@@ -129,7 +129,7 @@ class Below:
 
     def __get__(self, kernel: Any, cls: Any) -> Any:
         value = cls.__noted__.ask(self.name, self.layer)
-        if value is ABSENT:
+        if value is MISSING:
             raise AttributeError(f"there is no {self.name} below {self.layer.__name__}", name=self.name, obj=kernel)
         return value.__get__(kernel, cls) if hasattr(value, "__get__") else value
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import MutableMapping, MutableSequence, MutableSet
 from typing import Any
 
-OUTSIDE = {"build", "costs", "cpu", "dmesg", "observer", "violations"}
+IGNORED = {"build", "costs", "cpu", "dmesg", "observer", "violations"}
 """What of a kernel no kernel function looks at, or what only grows."""
 
 
 def snapshot(kernel: Any) -> Any:
     """Everything that hangs on a kernel between two operations; what is the same thing twice is told from a copy."""
-    return plain({name: value for name, value in vars(kernel).items() if name not in OUTSIDE}, {})
+    return plain({name: value for name, value in vars(kernel).items() if name not in IGNORED}, {})
 
 
 def plain(value: Any, seen: dict[int, int]) -> Any:

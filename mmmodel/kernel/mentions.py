@@ -7,7 +7,7 @@ from functools import cache
 from types import CodeType, FunctionType
 from typing import Any
 
-PARTS = ("fget", "fset", "fdel", "__func__", "__wrapped__", "func")
+WRAPPED = ("fget", "fset", "fdel", "__func__", "__wrapped__", "func")
 """Where properties, static and class methods, decorated functions and partials keep the functions they are made of."""
 
 
@@ -35,7 +35,7 @@ def functions_in(value: Any, called: bool = False) -> Iterable[FunctionType]:
         if id(item) in seen or type(item).__module__ not in ("builtins", "functools") or isinstance(item, type):
             continue
         seen.add(id(item))
-        todo += [part for name in PARTS if (part := getattr(item, name, None)) is not None]
+        todo += [part for name in WRAPPED if (part := getattr(item, name, None)) is not None]
         if isinstance(item, FunctionType):
             found[item] = None
             todo += [cell.cell_contents for cell in item.__closure__ or () if cell != type(cell)()]

@@ -13,7 +13,7 @@ from ..data import rows
 from ..words import VERDICT
 from .page import render
 
-COLUMNS = ["id", "statement", "said_by", "kind", "holds", "how", "notebook", "cell", "we_check"]
+FIELDS = ["id", "statement", "said_by", "kind", "holds", "how", "notebook", "cell", "we_check"]
 RELATIONS = {
     "": VERDICT[True],
     "specifies": f"{VERDICT[True]}, more precisely",
@@ -66,7 +66,7 @@ def ledger(claims: Sequence[Mapping[str, Any]], missing: Container[str] = ()) ->
 def table(claims: Iterable[Mapping[str, Any]]) -> str:
     """The claims of a run as CSV."""
     text = io.StringIO()
-    writer = csv.DictWriter(text, COLUMNS, extrasaction="ignore", lineterminator="\n")
+    writer = csv.DictWriter(text, FIELDS, extrasaction="ignore", lineterminator="\n")
     writer.writeheader()
     writer.writerows(claims)
     return text.getvalue()

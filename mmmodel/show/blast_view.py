@@ -17,7 +17,7 @@ from .tables import label
 if TYPE_CHECKING:
     import pandas as pd
 
-WORDS = {
+CHANGES = {
     "mended": "held only with it",
     "broken": "holds only without it",
     "counters": "other counters",
@@ -77,7 +77,7 @@ def radius(effects: Iterable[Effect]) -> Html:
 def _changes(found: Counter[str]) -> Html:
     if set(found) == {"same"}:
         return Html("no difference")
-    words = [(what, f"{found[what]} {words}") for what, words in WORDS.items() if found[what]]
+    words = [(what, f"{found[what]} {words}") for what, words in CHANGES.items() if found[what]]
     return join(*(part for what, w in words for part in (_sign(what, w), Html("<br>"))))
 
 

@@ -87,7 +87,7 @@ def at_a_glance(build: Build) -> Html:
 
 # -- tables
 
-WORDS = {
+METRIC = {
     "release_pages_items": "pages given to release_pages()",
     "lrulock_page_cache_release": "lru_lock, for one page",
     "lrulock_release_pages": "lru_lock, in release_pages()",
@@ -116,7 +116,7 @@ def _metric(metric: str) -> Html:
     """A metric of data/costs.csv in words."""
     if metric in FUNCTIONS:
         return code(f"{FUNCTIONS[metric]}()")
-    return tag("span", WORDS[metric])
+    return tag("span", METRIC[metric])
 
 
 def _same(count: int, found: Sequence[int]) -> Html | str:

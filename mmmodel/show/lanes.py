@@ -9,7 +9,7 @@ from textwrap import wrap
 
 from ..build.composed import Build
 from ..explore.verdict import Verdict
-from ..study.story import REACHED, Held, Row, called, story
+from ..study.story import REACHED, Event, Reach, called, story
 from ..study.unmap import PARTS, Unmap
 from .html import (
     BAD,
@@ -33,22 +33,22 @@ from .html import (
 from .tables import label
 
 BLUE = "rgba(59,127,196,.25)"
-SIGNS = {"✗": BAD, "✓": GOOD, "●": GOOD}
+EDGES = {"✗": BAD, "✓": GOOD, "●": GOOD}
 LEGEND = "Bar: the TLB of this CPU has the page. STALE: its PMD was cleared or the page freed since then."
 
 
 # -- a chart: rows in lanes
 
 
-def _card(row: Row, width: float, now: bool) -> tuple[Html, float]:
+def _card(row: Event, width: float, now: bool) -> tuple[Html, float]:
     """A row as a box, or as small print if it changed nothing; and its height."""
     line_break = rf".{{1,{width // 7.4 - 2:.0f}}}(?:_|$)"
     names = [part for name in row.functions for part in re.findall(line_break, name)]
     shapes = [text(6, 15 + 15 * i, name, font_size=12, font_family=MONO) for i, name in enumerate(names)]
     y, edge = 15.0 * len(names) + 4, "currentColor"
     for words in row.words:
-        edge, now = SIGNS.get(words[0], edge), now or words[0] in SIGNS
-        colour = BAD if "still map" in words else SIGNS.get(words[0])
+        edge, now = EDGES.get(words[0], edge), now or words[0] in EDGES
+        colour = BAD if "still map" in words else EDGES.get(words[0])
         for part in wrap(words, int(width / 9.6)):
             shapes.append(text(6, y + 14, part, font_size=14, fill=colour, **BOLD))
             y += 18
@@ -73,8 +73,8 @@ def _chart(
     x: float,
     width: float,
     heads: Sequence[str],
-    start: Held,
-    rows: Sequence[Row],
+    start: Reach,
+    rows: Sequence[Event],
     bars: Mapping[int, int],
     until: int = 999,
     numbered: bool = True,
@@ -90,7 +90,7 @@ def _chart(
     shapes, seen = list[Html](), [row for row in rows if row.first <= until]
     for lane, head in enumerate(heads):
         left, (name, _, what) = x + width * lane, head.partition(": ")
-        look = {"font_size": 18, "fill": SIGNS.get(name[0]), **MIDDLE, **BOLD}
+        look = {"font_size": 18, "fill": EDGES.get(name[0]), **MIDDLE, **BOLD}
         shapes += [text(left + width / 2, 22, name, **look)]
         shapes += [text(left + width / 2, 42, what, font_size=13, **MIDDLE)]
         shapes += [line((left, 50), (left, tops[-1]), stroke_width=0.4)]
@@ -135,7 +135,7 @@ def frames(verdict: Verdict) -> tuple[list[Html], list[str]]:
     return [_lanes(verdict, *told, step) for step in range(len(steps) + 1)], ["start", *steps]
 
 
-def _lanes(verdict: Verdict, heads: list[str], start: Held, rows: list[Row], until: int) -> Html:
+def _lanes(verdict: Verdict, heads: list[str], start: Reach, rows: list[Event], until: int) -> Html:
     told = [f"{row.last}, CPU {row.lane}, {row.functions[0]}: {'; '.join(row.words)}" for row in rows if row.words]
     sign = "●" if verdict.broken == REACHED else "✗"
     title = f"{sign} {verdict.scenario} on {label(verdict.build)}: {verdict.broken}"
@@ -148,7 +148,7 @@ def _lanes(verdict: Verdict, heads: list[str], start: Held, rows: list[Row], unt
 
 def _figure(width: float, height: float, title: str, words: str, *shapes: Html) -> Html:
     """Shapes under their title, which begins with a sign."""
-    head = text(8, 22, title, font_size=18, fill=SIGNS.get(title[0]), **BOLD)
+    head = text(8, 22, title, font_size=18, fill=EDGES.get(title[0]), **BOLD)
     below = tag("g", *shapes, transform="translate(0 34)")
     return svg(width, height + 38, f"{title}. {words}", tag("title", title), head, below, most=int(width / 16))
 
@@ -182,7 +182,7 @@ def gathers_side_by_side(builds: Sequence[Build], width: int = 184) -> Html:
     return _figure(width * len(builds), max(heights), title, ". ".join(told), *drawn)
 
 
-def _judged(unmap: Unmap) -> tuple[str, list[Row]]:
+def _judged(unmap: Unmap) -> tuple[str, list[Event]]:
     """A title, and the rows: the one that drops a counter says whether that is right, else a row at the end."""
     good, words, number = unmap.outcome
     said = f"{'✓' if good else '✗'} {words}"
@@ -191,5 +191,5 @@ def _judged(unmap: Unmap) -> tuple[str, list[Row]]:
     return f"{said[0]} One unmap on {label(unmap.kernel.build)}: {words}", rows + end
 
 
-def _told(rows: Sequence[Row]) -> str:
+def _told(rows: Sequence[Event]) -> str:
     return "; ".join(" ".join([*row.functions, ", ".join(row.words)]).strip() for row in rows)

@@ -22,9 +22,9 @@ from .tables import label
 
 View = Callable[[Build], str]
 Check = Callable[[Build], Iterable[Verdict]]
-WORDS = {"swap": "CONFIG_SWAP", "thp": "huge pages (THP)", "debug_vm": "CONFIG_DEBUG_VM"}
+SWITCHES = {"swap": "CONFIG_SWAP", "thp": "huge pages (THP)", "debug_vm": "CONFIG_DEBUG_VM"}
 TOGGLES: dict[str, Iterable[Any]] = {"version": VERSIONS, "arch": ARCHES, "patches": PATCHES}
-TOGGLES |= dict.fromkeys(WORDS, (True, False))
+TOGGLES |= dict.fromkeys(SWITCHES, (True, False))
 COPY = f"user-select:all;white-space:pre-wrap;font:.9em/1.4 {MONO};margin:.2em 0"
 SIDE = {"flex": "1 1 24em", "flex_flow": "row wrap", "padding": "0 1.5em 0 0"}
 OWN = ""
@@ -259,7 +259,7 @@ def _offers(name: str, values: Any, builds: list[Build]) -> list[Any]:
 
 def _control(name: str, values: list[Any], value: Any) -> Any:
     if isinstance(value, bool):
-        return w.Checkbox(value, description=WORDS.get(name, name), indent=False, layout={"width": "auto"})
+        return w.Checkbox(value, description=SWITCHES.get(name, name), indent=False, layout={"width": "auto"})
     style, layout = {"description_width": "4em"}, {"width": "auto"}
     return w.Dropdown(options=values, value=value, description=name, style=style, layout=layout)
 

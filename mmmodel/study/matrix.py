@@ -19,8 +19,8 @@ from ..kernel.overlay import Patch
 from ..kernel.versions import VERSIONS
 from ..words import choose
 
-Row = tuple[str, bool | None, str, str, str, int]
-INTERRUPTED: Row = ("undecided", None, "", "", "interrupted before it was finished", 0)
+Found = tuple[str, bool | None, str, str, str, int]
+INTERRUPTED: Found = ("undecided", None, "", "", "interrupted before it was finished", 0)
 COLUMNS = ("version", "arch", "swap", "patches", "scenario", "status", "holds", "broken", "op", "what", "states")
 
 
@@ -55,7 +55,7 @@ def matrix(
     stacks = [(p,) if isinstance(p, str | type) else tuple(p) for p in patches]
     names = list(dict.fromkeys(choose("scenario", s, known()) for s in scenarios or SCENARIOS))
     wanted = list(dict.fromkeys(builds(archs, versions, swap, stacks)))
-    found: dict[tuple[Build, str], Row] = {}
+    found: dict[tuple[Build, str], Found] = {}
     with (
         tqdm(total=len(wanted) * len(names), desc="verdicts", unit="", disable=not progress) as bar,
         suppress(KeyboardInterrupt),
@@ -82,7 +82,7 @@ def matrix(
 
 def _work(
     wanted: list[Build], names: list[str], executor: Executor | None
-) -> Iterator[tuple[list[Build], str, list[Row]]]:
+) -> Iterator[tuple[list[Build], str, list[Found]]]:
     """The verdicts of some builds in one scenario, as they are finished. Long scenarios are begun first.
 
     Builds with huge pages of different sizes have no run in common.
@@ -103,16 +103,16 @@ def _work(
             future.cancel()
 
 
-def verdicts(group: Sequence[Build], scenario: str) -> list[Row]:
+def verdicts(group: Sequence[Build], scenario: str) -> list[Found]:
     """For each build: status, holds, broken, op, what, states."""
 
-    def row(build: Build, kernel_class: type) -> Row:
+    def row(build: Build, kernel_class: type) -> Found:
         v = check(build, scenario, kernel_class=kernel_class)
         if v.bound == "interrupted":
             raise KeyboardInterrupt
         return v.status, v.holds, v.broken, v.op, v.reason if v.bound else v.what, v.states
 
-    rows: list[Row] = []
+    rows: list[Found] = []
     with suppress(KeyboardInterrupt):
         for found, _ in shared(group, row):
             rows.append(found)

@@ -14,11 +14,11 @@ from ..kernel.mm_types import HUGE_ZERO_PAGE
 from ..words import arrowed, kernel_name
 
 Change = tuple[str, Any, Any]
-Held = dict[int, bool]
+Reach = dict[int, bool]
 """The CPUs whose TLB holds a translation of the huge zero page: is it stale?"""
 REACHED = "reached"
 """A patch violates an invariant of this name to ask for a run that gets somewhere: an end, but no error."""
-OWNERS = {
+TAKERS = {
     None: "page freed",
     HUGE_ZERO_PAGE: "a new huge zero page",
     "somebody else": "somebody gets the page",
@@ -29,7 +29,7 @@ FIELDS: dict[str, Callable[[Any, Any], str]] = {
     "huge_zero_page": lambda was, now: f"PTR → {now or 'NULL'}",
     "huge_zero_pfn": lambda was, now: f"PFN → {'none' if now is None else f'{now:#x}'}",
     "pmd": lambda was, now: f"PMD maps the {now.expects}" if now and now.page else "PMD cleared",
-    "owner": lambda was, now: OWNERS.get(now, "") if now or was == HUGE_ZERO_PAGE else "",
+    "owner": lambda was, now: TAKERS.get(now, "") if now or was == HUGE_ZERO_PAGE else "",
     "attach_count": lambda was, now: f"CPUs attached: {now % FLUSHING}" + ", flush under way" * (now > FLUSHING),
     "flush_mm": lambda was, now: "flush_mm set: a flush is owed" if now else "flush_mm cleared",
     "MMF_HUGE_ZERO_PAGE": lambda was, now: "the process holds a reference",
@@ -38,7 +38,7 @@ FIELDS: dict[str, Callable[[Any, Any], str]] = {
 """How to say that a word changed, by the field in its name. Of other words nothing is said."""
 
 
-class Row(NamedTuple):
+class Event(NamedTuple):
     """Steps (or calls) `first` to `last` of one lane, and which TLBs hold the page afterwards."""
 
     first: int
@@ -46,7 +46,7 @@ class Row(NamedTuple):
     lane: int
     functions: list[str]
     words: list[str]
-    held: Held
+    held: Reach
     caller: int = -1
 
 
@@ -59,7 +59,7 @@ class Scene:
         self.tell((f"cpu{cpu.id}.tlb", (), cpu.tlb) for cpu in kernel.cpus)
 
     @property
-    def held(self) -> Held:
+    def held(self) -> Reach:
         """Who holds a translation now."""
         return {cpu: any(stale.values()) for cpu, stale in self.tlbs.items() if stale}
 
@@ -110,14 +110,14 @@ def called(function: str) -> str:
 # -- a witness
 
 
-def story(verdict: Verdict) -> tuple[list[str], Held, list[Row]]:
+def story(verdict: Verdict) -> tuple[list[str], Reach, list[Event]]:
     """Of a witness: each CPU and its program, the TLBs at the start, and rows that hold all steps."""
     kernel, programs = _start(verdict)
     scene = Scene(kernel)
-    start, rows, count = scene.held, list[Row](), counters(kernel)[1]
+    start, rows, count = scene.held, list[Event](), counters(kernel)[1]
     for number, step in enumerate(verdict.witness, 1):
         words, count = scene.tell(_changes(step, count)), step.page_count
-        row = Row(number, number, step.cpu, [called(step.function)], words, scene.held)
+        row = Event(number, number, step.cpu, [called(step.function)], words, scene.held)
         if number == len(verdict.witness):
             words += [f"{'●' if verdict.broken == REACHED else '✗'} {verdict.broken}", verdict.what]
         elif rows and rows[-1].lane == row.lane and not rows[-1].words + words:

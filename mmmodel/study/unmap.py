@@ -12,7 +12,7 @@ from ..explore.concurrent import on_cpu
 from ..kernel.machine import KernelBug
 from .calls import listen
 from .references import counts, due, page_state
-from .story import Row, Scene, called
+from .story import Event, Scene, called
 
 PARTS = {
     "unmap": "zap_huge_pmd pmdp_huge_get_and_clear_full",
@@ -40,7 +40,7 @@ class Unmap:
             on_cpu(kernel, cpu, kernel.init)
         self.page, self.scene = kernel.huge_zero_page.value, Scene(kernel)
         self.start, self.memory, self.before = self.scene.held, self.look(), counts(kernel)
-        self.rows, self.passed = list[Row](), list[str]()
+        self.rows, self.passed = list[Event](), list[str]()
         self.stack: list[int | None] = []
         listen(kernel, LANES, self.enter, self.leave)
         with suppress(KernelBug):
@@ -77,7 +77,7 @@ class Unmap:
             lane, number = LANES[name], len(self.rows) + 1
             said = words.get(name, list)()
             from_lane = caller.lane if caller else 0
-            self.rows.append(Row(number, number, lane, [called(name)], said, self.scene.held, from_lane))
+            self.rows.append(Event(number, number, lane, [called(name)], said, self.scene.held, from_lane))
             at = number - 1
         self.stack.append(at)
 

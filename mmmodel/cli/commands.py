@@ -18,7 +18,7 @@ from ..build.composed import Build
 from ..report.notebooks import UsageError
 from ..words import BuildError
 from .patch_files import load, named, stack
-from .running import TOGGLES, lab, meeting, run
+from .running import PARAMETERS, lab, meeting, run
 
 
 class BadUsage(click.ClickException):
@@ -62,7 +62,7 @@ def build_options(command: Callable[..., Any]) -> Callable[..., Any]:
     for option in (
         click.option("--debug-vm", is_flag=True, help="CONFIG_DEBUG_VM=y."),
         click.option("--thp/--no-thp", default=None, help="Default: what the arch supports."),
-        *TOGGLES,
+        *PARAMETERS,
     ):
         wrapped = option(wrapped)
     return wrapped
