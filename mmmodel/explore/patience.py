@@ -15,6 +15,7 @@ from time import monotonic, process_time
 from types import FrameType, TracebackType
 from typing import Any
 
+from ..kernel.machine import KernelBug
 from ..words import BuildError, kernel_name
 
 PATIENCE = 3.0
@@ -133,7 +134,7 @@ def blamed(names: str) -> Iterator[None]:
     """
     try:
         yield
-    except BuildError:
+    except (BuildError, KernelBug):
         raise
     except (Exception, SystemExit) as error:
         if not names:

@@ -35,8 +35,8 @@ def set_up_only(function: F) -> F:
     return function
 
 
-class KernelBug(BaseException):
-    """A BUG_ON or VM_BUG_ON fired: the CPU that ran into it is gone, and nobody catches that."""
+class KernelBug(Exception):
+    """A BUG_ON or VM_BUG_ON fired: the CPU that ran into it is gone."""
 
     invariant = "no-bug"
 
