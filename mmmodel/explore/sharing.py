@@ -57,7 +57,7 @@ def below(cls: Any, name: str, layer: type) -> tuple[Any, type]:
 @cache
 def looks_around(cls: Any) -> bool:
     """Is there a layer whose code may see more of a kernel than the attributes it asks for?"""
-    layers = [layer for layer in cls.__mro__[:-1] if not issubclass(layer, Machine)]
+    layers = [layer for layer in cls.__mro__[:-1] if not issubclass(layer, Machine) and layer is not Patch]
     return any(names_in(value) & LOOKS_AROUND for layer in layers for value in vars(layer).values())
 
 
