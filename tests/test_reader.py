@@ -493,7 +493,6 @@ def yields_numbers(k):
     (lambda: mm.check(mm.Build(), mm.program("mine")(lambda k, cpus: 3) and "mine"), "list of operations for each CPU"),
     (lambda: mm.check(mm.Build(), mm.program("mine")(lambda k, cpus: [[], [], []]) and "mine"), "there are 2"),
     (lambda: mm.check(mm.Build(), mm.program("mine")(lambda k, cpus: [["op"]]) and "mine"), "function of the kernel"),
-    (lambda: mm.check(mm.Build(), mm.program("mine")(shares) and "mine"), "keep what is to be remembered on the"),
     (lambda: mm.check(mm.Build(), "mine"), "unknown scenario"),
 ])  # fmt: skip
 def test_a_scenario_that_cannot_be_says_why(make, words):

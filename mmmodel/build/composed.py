@@ -129,6 +129,7 @@ class Build:
             "debug_vm": self.debug_vm,
             "hpage_order": int(facts["huge_page_order"]),
             "keeps_the_rule": self.keeps_the_rule,
+            "official": self.official,
             "page_tables": facts["page_tables"],
             "page_size": int(facts["page_kib"]) * 1024,
             "word": int(facts["word_bits"]) // 8,

@@ -257,7 +257,7 @@ class Pieces:
     def leaked(self, state: str) -> tuple[str, str] | None:
         """The first invariant that the end of everything breaks after a finished run. The official builds lose nothing
         while their bookkeeping is right."""
-        return None if self.kernel.build.official else self._asked("end", state, True)
+        return None if self.kernel.official else self._asked("end", state, True)
 
     def _asked(self, when: str, state: str, quiet: bool) -> tuple[str, str] | None:
         verdict = find(self.verdicts.get((when, quiet)), self.memory.view(state))
