@@ -1,0 +1,122 @@
+"""Run the Promela models of this directory through SPIN.
+
+>>> run("zap-vs-shrinker", version="v4.5", arch="generic").violation
+'stale-read'
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+HERE = Path(__file__).parent
+MODELS = ("zap-vs-shrinker", "fault-vs-shrinker")
+VERSIONS = ("v4.5", "v4.6", "v4.7", "v4.9", "v5.2", "v5.13", "v5.14")
+ARCHS = ("generic", "s390", "ia64", "arm", "sh", "um")
+PATCHES = ("none", "quick-hack", "q2", "q3", "q4", "page-refcount", "revert", "pfn-lock",
+           "nr1-shortcut", "nr1-shortcut-guarded")  # fmt: skip
+INVARIANTS = ("stale-read", "freed-under-ptr", "unbalanced", "bug-on", "unrecognised")
+MISTAKES = ("double-put", "no-attach-spin")
+
+
+@dataclass(frozen=True)
+class Result:
+    """What SPIN found: the verdict, the invariant that broke, and how much was searched before that."""
+
+    holds: bool
+    violation: str | None  # one of INVARIANTS, or "deadlock"
+    states: int
+    transitions: int
+    depth: int
+    seconds_total: float  # generate, compile and run
+    seconds_run: float
+
+
+def _macro(name: str, allowed: tuple[str, ...]) -> str:
+    if name not in allowed:
+        raise ValueError(f"unknown {name!r}, expected one of {', '.join(allowed)}")
+    return name.upper().replace("-", "_")
+
+
+def _call(*command: str, cwd: str | None = None) -> str:
+    done = subprocess.run(command, cwd=cwd, capture_output=True, text=True)
+    output = done.stdout + done.stderr
+    if done.returncode or "Error:" in output:
+        raise RuntimeError(f"{' '.join(command)}: exit status {done.returncode}\n{output}")
+    return output
+
+
+def _number(pattern: str, output: str) -> int:
+    found = re.search(pattern, output)
+    if found is None:
+        raise RuntimeError(f"unexpected output of pan:\n{output}")
+    return int(float(found[1]))
+
+
+def run(
+    model: str, *, version: str, arch: str, swap: bool = True, patch: str = "none", cpus: int = 3,
+    blocks: int | None = None, ignore: Iterable[str] = (), mistake: str | None = None,
+    pan_options: Iterable[str] = ("-O2",),
+) -> Result:  # fmt: skip
+    """Search every interleaving of one model.
+
+    `arch="generic"` stands for every architecture with the asm-generic gather; `patch` may be a stack such as
+    "q2+nr1-shortcut"; `blocks` is the memory of fault-vs-shrinker. `ignore` names invariants to leave out,
+    `mistake` adds a deliberate error: both serve to see that each invariant can fail. `pan_options` go to the
+    compiler of the generated program. Two builds that give the same text after the preprocessor are searched once;
+    `search.cache_clear()` forgets. Raises FileNotFoundError without SPIN or gcc.
+    """
+    for tool in ("spin", "gcc"):
+        if shutil.which(tool) is None:
+            raise FileNotFoundError(f"{tool} is not installed: install the Debian packages spin and gcc")
+    if model not in MODELS:
+        raise ValueError(f"unknown {model!r}, expected one of {', '.join(MODELS)}")
+    _macro(version, VERSIONS)
+    options = [
+        f"-DVERSION={version.removeprefix('v').replace('.', '')}",
+        f"-DARCH={_macro(arch, ARCHS)}",
+        f"-DSWAP={int(swap)}",
+        f"-DPATCH={'+'.join(_macro(name, PATCHES) for name in patch.split('+'))}",
+        f"-DCPUS={cpus}",
+        f"-DIGNORE={'+'.join(['0', *(_macro(name, INVARIANTS) for name in ignore)])}",
+        f"-DMISTAKE={_macro(mistake, MISTAKES) if mistake else 0}",
+    ]
+    if blocks is not None:
+        options.append(f"-DBLOCKS={blocks}")
+    source = str(HERE / f"{model.replace('-', '_')}.pml")
+    return search(_call("gcc", "-E", "-P", "-x", "c", *options, source), tuple(pan_options))
+
+
+@cache
+def search(text: str, pan_options: tuple[str, ...]) -> Result:
+    """Generate, compile and run the program that searches a model."""
+    with tempfile.TemporaryDirectory(prefix="spin-") as scratch:
+        start = time.perf_counter()
+        Path(scratch, "model.pml").write_text(text)
+        _call("spin", "-a", "model.pml", cwd=scratch)
+        _call("gcc", "-DSAFETY", *pan_options, "-o", "pan", "pan.c", cwd=scratch)
+        compiled = time.perf_counter()
+        output = _call("./pan", "-m100000", "-w20", cwd=scratch)
+        end = time.perf_counter()
+    if "max search depth too small" in output or "out of memory" in output:
+        raise RuntimeError(f"the search is not complete:\n{output}")
+    broken = re.search(r"pan:\d+: (?:assertion violated \(+(\w+)|invalid end state)", output)
+    holds = _number(r"errors: (\d+)", output) == 0
+    if holds != (broken is None):
+        raise RuntimeError(f"an error that is not an invariant:\n{output}")
+    return Result(
+        holds=holds,
+        violation=None if broken is None else (broken[1] or "deadlock").replace("_", "-"),
+        states=_number(r"([\d.e+]+) states, stored", output),
+        transitions=_number(r"([\d.e+]+) transitions", output),
+        depth=_number(r"depth reached (\d+)", output),
+        seconds_total=end - start,
+        seconds_run=end - compiled,
+    )
