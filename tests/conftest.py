@@ -15,6 +15,15 @@ settings.register_profile("explore", max_examples=2000, deadline=None, print_blo
 settings.load_profile("repeatable")
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items):
+    """What is not marked slow is quick. The slow ones come first: nobody waits for one when all else is done."""
+    for item in items:
+        if not item.get_closest_marker("slow"):
+            item.add_marker("quick")
+    items.sort(key=lambda item: item.get_closest_marker("slow") is None)
+
+
 def refuse(report):
     """A skipped test (or file) fails where everything has to run."""
     if REQUIRE_ALL and report.skipped and not hasattr(report, "wasxfail"):
@@ -39,3 +48,14 @@ def chromium():
     if path is None:
         pytest.skip("install the Debian package chromium")
     return path
+
+
+@pytest.fixture
+def no_scenarios_left():
+    """A scenario of one test is none of another."""
+    from mmmodel.explore.registry import HOMES
+
+    before = dict(HOMES)
+    yield
+    for name in HOMES.keys() - before:
+        HOMES.pop(name).pop(name)

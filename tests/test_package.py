@@ -137,7 +137,7 @@ def imported(folder):
     nodes = [node for tree in trees for node in tree]
     names = {name.name for node in nodes if isinstance(node, ast.Import) for name in node.names}
     names |= {node.module for node in nodes if isinstance(node, ast.ImportFrom) and not node.level}
-    ours = {"mmmodel", "promela", *(path.stem for path in (ROOT / "tests").glob("*.py"))}
+    ours = {"mmmodel", *(path.stem for path in (ROOT / "tests").rglob("*.py"))}
     return {name.split(".")[0] for name in names} - sys.stdlib_module_names - ours
 
 

@@ -90,81 +90,11 @@ def test_only_s390_was_affected():
     assert [arch for arch in ARCHES if not mm.check(mm.Build(arch=arch), "madv-dontneed")] == ["s390"]
 
 
-@pytest.mark.parametrize(
-    ("toggles", "reason"),
-    [
-        ({"swap": False, "patches": ["quick-hack"]}, "mm/swap_state.c is not compiled"),
-        ({"swap": False, "patches": ["q2"]}, "include/linux/swap.h has a macro"),
-        ({"arch": "x86", "patches": ["q4"]}, "arch/s390/include/asm/tlb.h is not compiled for x86"),
-        ({"patches": ["pfn-lock"]}, "no huge_zero_pfn before v5.13"),
-        ({"version": "v4.7", "patches": ["quick-hack"]}, "merged in v4.7"),
-        ({"version": "v4.9", "patches": ["page-refcount"]}, "written for one reference per mapping"),
-        ({"version": "v5.2", "patches": ["revert"]}, "zap holds no reference"),
-        ({"patches": ["q1-guard"]}, "CONFIG_DEBUG_VM only"),
-        ({"thp": False, "patches": ["revert"]}, "mm/huge_memory.c is not compiled: include/linux/huge_mm.h has stubs"),
-    ],
-)
-def test_a_patch_without_effect_says_why(toggles, reason):
-    build = mm.Build(**toggles)
-    plain = mm.Build(**{**toggles, "patches": ()})
-    (patch,) = toggles["patches"]
-    assert reason in build.without_effect[patch]
-    assert mm.trace(build, "two-mappings").rows == mm.trace(plain, "two-mappings").rows
-
-
 def test_a_patch_with_an_effect_gives_no_reason():
     for build in (*HOLD, *BREAK):
         guards = any(patch.needs_debug_vm for patch in build.patch_classes)
         if build.arch == "s390" and build.swap and build.version == "v4.6" and not guards:
             assert build.without_effect == {}
-
-
-class Good(mm.Patch):
-    """Tests for the huge zero page."""
-
-    def free_page_and_swap_cache(self, page):
-        if self.is_huge_zero_page(page):
-            self.put_huge_zero_page()
-        else:
-            super().free_page_and_swap_cache(page)
-
-
-class Bad(mm.Patch):
-    """Does not."""
-
-    file = "mm/swap_state.c"
-
-    def free_page_and_swap_cache(self, page):
-        self.put_page(page)
-
-
-class GoodHeader(Good):
-    """The same at a higher level."""
-
-    file = "include/linux/swap.h"
-
-
-@pytest.mark.parametrize(
-    ("patches", "holds"),
-    [
-        ([Bad, Good], True),
-        ([Good, Bad], False),
-        ([Bad, GoodHeader], True),
-        ([GoodHeader, Bad], True),
-        ([Good], True),
-    ],
-)
-def test_the_later_patch_lies_on_top_unless_the_other_is_at_a_higher_level(patches, holds):
-    assert mm.check(mm.Build(patches=patches)).holds is holds
-
-
-def test_a_readers_own_patch():
-    build = mm.Build(patches=[Good])
-    assert broken_scenarios(build) == []
-    assert "Good" in repr(build)
-    assert mm.trace(build, "fork").rows == mm.trace(mm.Build(patches=["quick-hack"]), "fork").rows
-    assert broken_scenarios(mm.Build(swap=False, patches=[Good])) != []
-    assert broken_scenarios(mm.Build(swap=False, patches=[GoodHeader])) == []
 
 
 def test_thp_on_an_arch_without_it_is_labelled():

@@ -23,7 +23,7 @@ from mmmodel.data import notebooks_dir
 from mmmodel.report.notebooks import find
 
 pytest.importorskip("voila", reason="pip install 'mmmodel[meeting]'")
-from mmmodel.report import meeting  # noqa: E402
+from mmmodel.report import meeting
 
 
 @pytest.fixture

@@ -9,6 +9,8 @@ import sys
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 
 import pytest
+import reader_patches as given
+from refusals import assert_one_line
 
 import mmmodel as mm
 from mmmodel.cli.verdicts import main
@@ -98,3 +100,31 @@ def test_no_scheduler_is_bad_usage():
     result = CliRunner().invoke(main, ["matrix", "--arch", "s390", "--scheduler", "nonsense"])
     assert result.exit_code == 2
     assert len(result.stderr.splitlines()) == 1
+
+
+def test_a_table_has_the_three_answers():
+    class Slow(given.SpinsOnAWord):
+        """Does not return where it is called."""
+
+    table = mm.matrix(["s390"], ["v4.6"], [True], [[], ["quick-hack"], [Slow]], ["fork", "fault-vs-fault"])
+    assert list(table.status) == ["broken", "holds", "holds", "holds", "undecided", "undecided"]
+    assert list(table.holds) == [False, True, True, True, None, None]
+    assert "does not return" in table.what[4]
+
+
+@pytest.mark.parametrize(
+    "toggles",
+    [
+        {"archs": ["nope"]},
+        {"versions": ["nope"]},
+        {"patches": ["nope"]},
+        {"patches": [["q2", "nope"]]},
+        {"scenarios": ["nope"]},
+        {"swap": ["nope"]},
+    ],
+    ids=repr,
+)
+def test_a_matrix_of_what_is_not_there(toggles):
+    with pytest.raises(mm.BuildError) as error:
+        mm.matrix(**toggles)
+    assert_one_line(error, ["nope"])

@@ -1,17 +1,12 @@
 """Page kinds: what each freeing function does to them, where two differ, and what an assertion makes of it."""
 
-import re
-
 import pytest
 
 import mmmodel as mm
 from mmmodel.data import rows
 from mmmodel.kernel.arches import ARCHES
-from mmmodel.kernel.machine import KernelBug
 from mmmodel.kernel.patches import PATCHES
 from mmmodel.kernel.versions import VERSIONS
-from mmmodel.show import kinds_view as kinds_figures
-from mmmodel.study.guards import GUARDS, PROGRAMS, goes_wrong_at, guarded, stops_at
 from mmmodel.study.page_kinds import (
     ACTIVE,
     COUNTER,
@@ -204,117 +199,3 @@ def test_every_patch_can_be_run(patch, debug_vm):
     for version in VERSIONS:
         found = records(mm.Build(version=version, patches=[patch], debug_vm=debug_vm))
         assert all(all(dropped.values()) for dropped in found.values())
-
-
-# -- guards
-
-BROKEN = [
-    *[mm.Build(version=v, swap=False) for v in ("v4.6", "v4.7", "v4.9", "v5.2", "v5.13")],
-    mm.Build(),
-    *[mm.Build(arch=arch, thp=True) for arch in ("sh", "um", "ia64")],
-    *[mm.Build(patches=[q, "nr1-shortcut"]) for q in ("q2", "q3", "q4")],
-]
-CORRECT = [
-    *[mm.Build(version=v, arch=arch) for v in VERSIONS for arch in ("x86", "s390") if (v, arch) != ("v4.6", "s390")],
-    *[mm.Build(patches=[fix]) for fix in ("quick-hack", "q2", "q3", "q4", "page-refcount", "revert")],
-    *[mm.Build(swap=False, patches=[fix]) for fix in ("q4", "page-refcount", "swapn-macro")],
-]
-
-
-@pytest.mark.parametrize("build", BROKEN, ids=repr)
-def test_the_exact_guard_stops_the_first_unmap_that_frees(build):
-    assert stops_at(guarded(build), "read munmap") == ""
-    assert stops_at(guarded(build, "q1-guard"), "read munmap") == "munmap"
-    assert stops_at(guarded(build, "q1-guard"), PROGRAMS["unmap while pinned, put the pin"]) == "put-pin"
-
-
-@pytest.mark.parametrize("build", CORRECT, ids=repr)
-def test_the_exact_guard_is_silent_on_a_correct_kernel(build):
-    for program in PROGRAMS.values():
-        assert goes_wrong_at(build, program) == ""
-        assert stops_at(guarded(build, "q1-guard"), program) == ""
-
-
-@pytest.mark.parametrize("build", CORRECT[1:], ids=repr)
-def test_the_exact_guard_is_silent_in_every_order(build):
-    """Not on x86 at v4.5, the first of them: that has the race which the commit closed."""
-    verdict = mm.check(guarded(build, "q1-guard"), "pin-vs-zap", cpus=3)
-    assert (verdict.holds, verdict.complete) == (True, True)
-
-
-@pytest.mark.parametrize("arch", WITH_THP)
-def test_the_naive_guard_stops_a_legal_pin(arch):
-    build = guarded(mm.Build(arch=arch), "q1-guard-put-page")
-    assert stops_at(build, "read pin put-pin") == "put-pin"
-
-
-def test_the_exact_guard_also_watches_release_pages():
-    """The last reference may be a tail's pin that release_pages drops."""
-    k = mm.Build(debug_vm=True, patches=["q1-guard"]).boot()
-    k.mmap(k.init, 0, k.hpage_nr)
-    pin = k.get_user_page(k.init, 1)
-    k.munmap(k.init, 0, k.hpage_nr)
-    with pytest.raises(KernelBug, match="is_huge_zero_page"):
-        k.unpin(pin, "release_pages")
-
-
-def test_guarding_keeps_the_patches_and_replaces_a_guard():
-    build = mm.Build(patches=["q3", "q1-guard-put-page"])
-    assert guarded(build, "q1-guard") == mm.Build(debug_vm=True, patches=["q3", "q1-guard"])
-    assert guarded(build) == mm.Build(debug_vm=True, patches=["q3"])
-
-
-# -- figures
-
-
-def plain(html):
-    return " ".join(re.sub(r"<[^>]*>", " ", html).split())
-
-
-def test_the_matrix_shows_each_cell_in_words_and_with_its_record():
-    html = kinds_figures.matrix(mm.Build())
-    assert html.count("<details>") == len(KINDS) * len(FUNCTIONS)
-    assert html.count("✗ PC 1 → 0, freed") == 2
-    assert html.count("✗ HZR 2 → 1") == 2
-    assert html.count("<b>≠ ") == len(differences(mm.Build()))
-    assert "HZR is 2, should be 1; PC is 0, should be 1; PTR names a free page" in html
-    assert "LRU lock: __page_cache_release() 1 ×" in html
-
-
-def test_a_kind_that_a_build_does_not_have_is_said_to_be_none():
-    words = plain(kinds_figures.matrix(mm.Build(arch="sh", swap=False)))
-    assert words.count("no such page: THP is off in this build") == 4
-    assert words.count("no such page: SWAP is off in this build") == 1
-
-
-@pytest.mark.parametrize("how", WAYS)
-def test_a_difference_is_told_in_its_description(how):
-    html = kinds_figures.difference(mm.Build(), how)
-    assert f"≠ {how}: they differ" in re.search(r"<desc>(.*?)</desc>", html).group(1).replace("&#x27;", "'")
-    same = kinds_figures.difference(mm.Build(patches=["q2"]), how)
-    assert "no difference" in same
-
-
-@pytest.mark.parametrize("how", WAYS)
-def test_a_difference_of_a_build_without_such_pages(how):
-    html = kinds_figures.difference(mm.Build(arch="sh", swap=False), how)
-    assert ("has no such page" in html) == (how == COUNTER)
-
-
-def test_the_strip_shows_the_four():
-    words = plain(kinds_figures.strip(mm.Build()))
-    assert [f"≠ {how}".replace("'", "&#x27;") in words for how in WAYS] == [True] * 4
-    assert "no such page" in kinds_figures.strip(mm.Build(arch="sh"))
-
-
-def test_the_figure_of_the_table_shows_what_disagrees():
-    assert "The table:" not in kinds_figures.agreement(mm.Build())
-    assert kinds_figures.agreement(mm.Build(version="v4.7")).count("The table:") == 2
-
-
-def test_the_guards_table_tells_alarms_from_false_alarms():
-    words = plain(kinds_figures.guards(mm.Build()))
-    assert all(guard in words for guard in GUARDS)
-    assert (words.count("✗ missed"), words.count("✗ false alarm at put-pin")) == (3, 1)
-    assert plain(kinds_figures.guards(mm.Build(arch="x86"))).count("✗") == 2
-    assert "nothing to guard" in kinds_figures.guards(mm.Build(arch="sh"))

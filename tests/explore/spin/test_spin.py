@@ -7,7 +7,7 @@ from itertools import product
 from typing import Any
 
 import pytest
-from promela.spin import INVARIANTS, PATCHES, Result, run
+from spin import INVARIANTS, PATCHES, Result, run
 
 import mmmodel as mm
 from mmmodel.explore.concurrent import PROGRAMS, Operation, Program, munmap
