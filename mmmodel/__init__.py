@@ -16,10 +16,9 @@ if TYPE_CHECKING:
     from . import data as data
     from .build.composed import Build as Build
     from .claims import claim as claim
-    from .data import scope as scope
     from .explore.checking import check as check
-    from .explore.concurrent import program as program
-    from .explore.sequential import scenario as scenario
+    from .explore.checking import program as program
+    from .explore.checking import scenario as scenario
     from .explore.tracing import trace as trace
     from .explore.verdict import Verdict as Verdict
     from .kernel.machine import Var as Var
@@ -31,6 +30,7 @@ if TYPE_CHECKING:
     from .show.toggles import explorer as explorer
     from .study.at_a_glance import presets as presets
     from .study.matrix import matrix as matrix
+    from .study.scope import scope as scope
     from .words import BuildError as BuildError
 
 __version__ = "0.1.0"
@@ -39,8 +39,8 @@ _HOME = {
     "Build": "build.composed", "BuildError": "words", "Patch": "kernel.overlay", "Var": "kernel.machine",
     "Verdict": "explore.verdict", "banner": "show.tables", "check": "explore.checking", "claim": "claims",
     "data": "data", "explorer": "show.toggles", "figures": "show.figures", "matrix": "study.matrix",
-    "presets": "study.at_a_glance", "program": "explore.concurrent", "reveal": "show.stepper",
-    "scenario": "explore.sequential", "scope": "data", "stepper": "show.stepper", "trace": "explore.tracing",
+    "presets": "study.at_a_glance", "program": "explore.checking", "reveal": "show.stepper",
+    "scenario": "explore.checking", "scope": "study.scope", "stepper": "show.stepper", "trace": "explore.tracing",
 }  # fmt: skip
 """Where each name of the interface lives, if it is no module itself."""
 

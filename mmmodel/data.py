@@ -73,8 +73,3 @@ def as_frame(rows: Sequence[Sequence[object]], columns: Sequence[str], **types: 
     import pandas as pd
 
     return pd.DataFrame(rows, columns=list(columns)).astype(types)
-
-
-def scope() -> pd.DataFrame:
-    """What of the kernel is modelled, simplified or left out: part, state, what, source, how."""
-    return frame("scope")

@@ -53,9 +53,12 @@ def chromium():
 @pytest.fixture
 def no_scenarios_left():
     """A scenario of one test is none of another."""
-    from mmmodel.explore.registry import HOMES
+    from mmmodel.explore.concurrent import PROGRAMS
+    from mmmodel.explore.scenarios import known
+    from mmmodel.explore.sequential import SEQUENTIAL
 
-    before = dict(HOMES)
+    before = known()
     yield
-    for name in HOMES.keys() - before:
-        HOMES.pop(name).pop(name)
+    for name in set(known()).difference(before):
+        SEQUENTIAL.pop(name, None)
+        PROGRAMS.pop(name, None)

@@ -6,14 +6,14 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from .effect import lost
 from ..kernel.arches import ARCHES, arch_class
 from ..kernel.config import NoSwap, NoThp
 from ..kernel.patches import PATCHES, Patch
 from ..kernel.versions import V4_5, VERSIONS
-from .accepted import accepted, overridden
 from ..words import BuildError as BuildError
 from ..words import choose as choose
+from .accepted import accepted, overridden
+from .effect import lost
 
 
 @dataclass(frozen=True)

@@ -217,7 +217,3 @@ def workers(scheduler: str | None, patches: Sequence[str] = ()) -> Iterator[Exec
 
 for command in (run, meeting, lab):
     main.add_command(command)
-
-
-if __name__ == "__main__":
-    main()

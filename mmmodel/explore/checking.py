@@ -7,9 +7,11 @@ from typing import Any
 
 from ..build.composed import Build, given
 from ..words import BuildError, choose
-from .concurrent import MOST_CPUS, PROGRAMS
+from .concurrent import PROGRAMS
 from .interleavings import explore
-from .registry import HOMES
+from .scenarios import MOST_CPUS, known
+from .scenarios import program as program
+from .scenarios import scenario as scenario
 from .sequential import SEQUENTIAL
 from .tracing import run
 from .verdict import Verdict
@@ -30,7 +32,7 @@ def check(
     Raises BuildError for an unknown scenario, naming those there are, or a number of CPUs it cannot have.
     """
     build = given(build)
-    choose("scenario", scenario, HOMES)
+    choose("scenario", scenario, known())
     if scenario in PROGRAMS:
         program = PROGRAMS[scenario]
         number = program.cpus if cpus is None else cpus

@@ -2,74 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from typing import Any, NamedTuple
+from typing import Any
 
-from ..words import BuildError
-from .registry import check_name, enter
-
-MOST_CPUS = 8
-Operation = tuple[str, Callable[[Any], object]]
-
-
-class Program(NamedTuple):
-    """`set_up(kernel, cpus)` prepares the state and returns each CPU's operations; they share no local variables."""
-
-    name: str
-    says: str
-    set_up: Callable[..., list[list[Operation]]]
-    cpus: int
-    fewest: int
-
-    def operations(self, kernel: Any, cpus: int, **options: Any) -> list[list[Operation]]:
-        """Run the set-up; what each CPU does then, as (name, function of the kernel).
-
-        Raises BuildError if it returns anything else, or operations that share Python variables somebody could change.
-        """
-        found = self.set_up(kernel, cpus, **options)
-        if not isinstance(found, list | tuple) or not all(isinstance(each, list | tuple) for each in found):
-            raise BuildError(f"{self.name} must return a list of operations for each CPU, not {found!r}")
-        if len(found) > cpus:
-            raise BuildError(f"{self.name} returns operations for {len(found)} CPUs, but there are {cpus}")
-        for operation in (operation for each in found for operation in each):
-            if not isinstance(operation, tuple) or len(operation) != 2 or not callable(operation[1]):
-                raise BuildError(f"{self.name}: an operation is (name, function of the kernel), not {operation!r}")
-            for name, value in shared_variables(operation[1]):
-                raise BuildError(
-                    f"{self.name}: operation {operation[0]} uses the Python variable {name}, a {type(value).__name__}: "
-                    f"keep what is to be remembered on the kernel (k.{name}), where every CPU finds it"
-                )
-        return [list(each) for each in found]
-
-
-PROGRAMS: dict[str, Program] = {}
-
-
-def shared_variables(function: Any) -> Iterator[tuple[str, Any]]:
-    """The variables of an enclosing function that are lists, dictionaries or sets."""
-    code, cells = getattr(function, "__code__", None), getattr(function, "__closure__", None) or ()
-    for name, cell in zip(code.co_freevars if code else (), cells, strict=True):
-        if isinstance(cell.cell_contents, list | dict | set):
-            yield name, cell.cell_contents
-
-
-def program(name: str, cpus: int = 2, fewest: int = 2) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Register a concurrent scenario with its default and smallest number of CPUs; its docstring says what it shows.
-
-    The function sets up a booted kernel, `set_up(kernel, cpus)`, and returns for each CPU the list of its operations,
-    (name, function of the kernel). They are explored in every order of their steps, and share no Python variables.
-
-    Raises BuildError for a name or a number of CPUs that cannot be.
-    """
-    check_name(name)
-    if not (isinstance(cpus, int) and isinstance(fewest, int) and 1 <= fewest <= cpus <= MOST_CPUS):
-        raise BuildError(f"cpus of {name} must be {fewest} to {MOST_CPUS}, not {cpus!r}")
-
-    def register(set_up: Callable[..., Any]) -> Callable[..., Any]:
-        enter(PROGRAMS, name, set_up, Program(name, (set_up.__doc__ or "").strip(), set_up, cpus, fewest))
-        return set_up
-
-    return register
+from .scenarios import PROGRAMS as PROGRAMS
+from .scenarios import Operation, program
 
 
 def on_cpu(k: Any, cpu: int, mm: Any) -> None:

@@ -1,24 +1,26 @@
-"""Lists, dictionaries and sets in memory: as the value of one word, and as kernel code sees them."""
+"""Lists, dictionaries, sets and their like in memory: as the value of one word, and as kernel code sees it."""
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Iterator, MutableMapping, MutableSequence, MutableSet
+from copy import copy
+from functools import partial
 from typing import Any
 
-
-class FrozenList(tuple[Any, ...]):
-    """The value of a list."""
-
-
-class FrozenSet(frozenset[Any]):
-    """The value of a set."""
+KINDS = (MutableMapping, MutableSequence, MutableSet)
+EMPTY: dict[type, Any] = {dict: {}, list: [], set: set()}
+READING = {"__len__", "__contains__", "get", "keys", "index", "count"}
+"""What changes no container, and may be asked of its frozen value."""
+OPERATORS = (
+    "len contains reversed eq ne lt le gt ge add radd mul or ror and rand sub rsub xor rxor "
+    "iadd imul ior iand isub ixor setitem delitem"
+)
 
 
 class FrozenDict(dict[Any, Any]):
-    """The value of a dictionary, in order; `missing` makes what it does not have, as in a Counter."""
+    """The value of a dictionary, in order. `empty`: what to fill for a copy of it."""
 
-    missing: Callable[[], Any] | None = None
+    empty: Any = None
     known: int | None = None
 
     def __hash__(self) -> int:  # type: ignore[override]
@@ -30,133 +32,129 @@ class FrozenDict(dict[Any, Any]):
         return isinstance(other, FrozenDict) and list(self.items()) == list(other.items())
 
 
+class FrozenList(tuple[Any, ...]):
+    """The value of a list, a deque."""
+
+    empty: Any = None
+
+
+class FrozenSet(frozenset[Any]):
+    """The value of a set."""
+
+    empty: Any = None
+
+
+FROZEN = (FrozenDict, FrozenList, FrozenSet)
+
+
+KNOWN: dict[type, bool] = {}
+
+
+def container(value: Any) -> bool:
+    """Is it a list, a dictionary, a set or of their kind?"""
+    cls = type(value)
+    if cls not in KNOWN:
+        KNOWN[cls] = cls is Shared or (issubclass(cls, KINDS) and not issubclass(cls, FROZEN))
+    return KNOWN[cls]
+
+
 def freeze(value: Any) -> Any:
     """A value that can be told from others, and that nobody changes."""
-    if not isinstance(value, Shared | dict | list | set):
+    if not container(value):
         return value
-    if isinstance(value, Shared):
+    if (cls := type(value)) is Shared:
         return value._get()
-    if isinstance(value, dict) and not isinstance(value, FrozenDict):
+    new: Any
+    if issubclass(cls, MutableMapping):
         new = FrozenDict((key, freeze(item)) for key, item in value.items())
-        new.missing = int if isinstance(value, Counter) else getattr(value, "default_factory", None)
-        return new
-    if isinstance(value, list):
-        return FrozenList(map(freeze, value))
-    return FrozenSet(value) if isinstance(value, set) else value
+    else:
+        new = FrozenSet(value) if issubclass(cls, MutableSet) else FrozenList(map(freeze, value))
+    new.empty = EMPTY.get(cls)
+    if new.empty is None:
+        new.empty = copy(value)
+        new.empty.clear()
+    return new
+
+
+def thaw(value: Any) -> Any:
+    """A container of one's own, of the kind that was frozen."""
+    if type(value) is Shared:
+        value = value._get()
+    if not isinstance(value, FROZEN):
+        return value
+    new = copy(value.empty)
+    if isinstance(value, FrozenDict):
+        for key, item in value.items():
+            new[key] = thaw(item)
+    elif isinstance(value, FrozenList):
+        new.extend(map(thaw, value))
+    else:
+        new |= value
+    return new
 
 
 class Shared:
-    """A container in memory: every use reads or writes its word."""
+    """A container in memory: every use reads its word; one that changes it writes the whole of it."""
 
     def __init__(self, get: Callable[[], Any], put: Callable[[Any], None], slot: int = -1) -> None:
         self._get, self._put, self.slot = get, put, slot
 
-    def __len__(self) -> int:
-        return len(self._get())
+    @property  # type: ignore[misc]
+    def __class__(self) -> Any:
+        return type(self._get().empty)
+
+    def __getitem__(self, key: Any) -> Any:
+        try:
+            item = self._get()[key]
+        except KeyError:  # a defaultdict, a Counter
+            return self._do("__getitem__", key)
+        return thaw(item) if isinstance(key, slice) else self._out(key, item)
 
     def __iter__(self) -> Iterator[Any]:
-        items = self._get()
-        return (self[i] if type(item) in SHARED else item for i, item in enumerate(items))
-
-    def __contains__(self, item: object) -> bool:
-        return item in self._get()
+        value = self._get()
+        if isinstance(value, FrozenList):
+            return (self._out(place, item) for place, item in enumerate(value))
+        return iter(value)
 
     def __repr__(self) -> str:
-        return repr(self._get())
+        return repr(thaw(self))
 
-    def __getitem__(self, key: Any) -> Any:
-        value = self._get()[key]
-        if type(value) in SHARED and not isinstance(key, slice):
-            return SHARED[type(value)](lambda: self._get()[key], lambda new: self.__setitem__(key, new))
-        return value
+    def __copy__(self, *_: Any) -> Any:
+        return thaw(self)
 
-    def __setitem__(self, key: Any, value: Any) -> None:
-        raise NotImplementedError
+    __deepcopy__ = __copy__
 
+    def __getattr__(self, name: str) -> Any:
+        value = self._get()
+        if name in ("items", "values") and isinstance(value, FrozenDict):
+            pairs = [(key, self._out(key, item)) for key, item in value.items()]
+            return lambda: pairs if name == "items" else [item for _, item in pairs]
+        attribute = getattr(value.empty, name)
+        return partial(self._do, name) if callable(attribute) else attribute
 
-class SharedDict(Shared, MutableMapping[Any, Any]):
-    """A dictionary."""
+    def _out(self, key: Any, item: Any) -> Any:
+        """A container in this one: what changes it changes this one."""
+        if not isinstance(item, FROZEN):
+            return item
+        return Shared(lambda: self._get()[key], lambda new: self._do("__setitem__", key, new))
 
-    def __getitem__(self, key: Any) -> Any:
-        if (missing := self._get().missing) is not None and key not in self._get():
-            self[key] = missing()
-        return super().__getitem__(key)
-
-    def __iter__(self) -> Iterator[Any]:
-        return iter(self._get())
-
-    def __setitem__(self, key: Any, value: Any) -> None:
-        self.change(lambda new: new.__setitem__(key, freeze(value)))
-
-    def __delitem__(self, key: Any) -> None:
-        self.change(lambda new: new.__delitem__(key))
-
-    def change(self, how: Callable[[Any], None]) -> None:
-        """Put a changed copy in its place."""
-        new = FrozenDict(old := self._get())
-        new.missing = old.missing
-        how(new)
-        self._put(new)
-
-    def pop(self, key: Any, *default: Any) -> Any:
-        """As of a dictionary; what comes out is no part of memory any more."""
-        if key not in self._get() and default:
-            return default[0]
-        value = self._get()[key]
-        del self[key]
-        return OUT[type(value)](value) if type(value) in OUT else value
-
-    def copy(self) -> dict[Any, Any]:
-        """A dictionary of one's own."""
-        return dict(self._get())
+    def _do(self, name: str, *args: Any, **options: Any) -> Any:
+        before = self._get()
+        if name in READING and not isinstance(result := getattr(before, name)(*args, **options), FROZEN):
+            return result
+        new = thaw(before)
+        try:
+            result = getattr(new, name)(*map(thaw, args), **options)
+        finally:
+            if (after := freeze(new)) != before:
+                self._put(after)
+        if result is new:
+            return self
+        pairs = new.items() if isinstance(after, FrozenDict) else enumerate(new)
+        inside = [key for key, item in pairs if item is result] if container(result) else []
+        return self._out(inside[0], freeze(result)) if inside else result
 
 
-class SharedList(Shared, MutableSequence[Any]):
-    """A list."""
-
-    def __setitem__(self, key: Any, value: Any) -> None:
-        self.change(lambda new: new.__setitem__(key, freeze(value)))
-
-    def __delitem__(self, key: Any) -> None:
-        self.change(lambda new: new.__delitem__(key))
-
-    def insert(self, index: int, value: Any) -> None:
-        """As of a list."""
-        self.change(lambda new: new.insert(index, freeze(value)))
-
-    def pop(self, index: int = -1) -> Any:
-        """As of a list; what comes out is no part of memory any more."""
-        value = self._get()[index]
-        del self[index]
-        return OUT[type(value)](value) if type(value) in OUT else value
-
-    def change(self, how: Callable[[list[Any]], None]) -> None:
-        """Put a changed copy in its place."""
-        how(new := list(self._get()))
-        self._put(FrozenList(new))
-
-    def __eq__(self, other: object) -> bool:
-        return list(self) == other
-
-    __hash__ = None  # type: ignore[assignment]
-
-
-class SharedSet(Shared, MutableSet[Any]):
-    """A set."""
-
-    def add(self, value: Any) -> None:
-        """As of a set."""
-        self._put(FrozenSet(self._get() | {value}))
-
-    def discard(self, value: Any) -> None:
-        """As of a set."""
-        self._put(FrozenSet(self._get() - {value}))
-
-
-SHARED: dict[type, Any] = {FrozenDict: SharedDict, FrozenList: SharedList, FrozenSet: SharedSet}
-OUT: dict[type, Any] = {FrozenDict: dict, FrozenList: list, FrozenSet: set}
-
-
-def container(value: Any) -> bool:
-    """Is it a list, a dictionary, a set?"""
-    return isinstance(value, list | dict | set | Shared)
+for operator in OPERATORS.split():
+    setattr(Shared, f"__{operator}__", lambda self, *args, name=f"__{operator}__": self._do(name, *args))
+Shared.__hash__ = None  # type: ignore[assignment]

@@ -16,11 +16,10 @@ from typing import Any
 from ..build.composed import Build
 from ..kernel.machine import KernelBug
 from ..words import BuildError, kernel_name
-from .concurrent import Program
 from .invariants import judges
 from .patience import DoesNotReturn, blamed, patience
-from .pieces import Explorer
-from .shared_memory import Restart
+from .pieces import Pieces
+from .scenarios import Program
 from .tracing import counters, readers
 from .verdict import Step, Verdict
 
@@ -28,31 +27,20 @@ from .verdict import Step, Verdict
 class Walk:
     """A breadth-first walk and what it `found`: what is wrong, in which state, after a step of which CPU (-1: none)."""
 
-    def __init__(self, explorer: Explorer) -> None:
-        self.explorer = explorer
-        self.transitions = self.depth = self.most = 0
+    def __init__(self, pieces: Pieces) -> None:
+        self.pieces = pieces
+        self.transitions = self.depth = 0
         self.bound = ""
-        self.clear()
-
-    def clear(self) -> None:
-        """Nothing was seen yet."""
         self.parents: dict[Any, Any] = {}
         self.found: tuple[tuple[str, str], Any, int] | None = None
         self.outcomes: set[Any] = set()
-        self.transitions = self.depth = 0
 
     def run(self, max_states: float, deadline: float, progress: Callable[[int], None] | None) -> None:
         """Walk until an invariant breaks, everything was seen, or something else comes first."""
         try:
-            while True:
-                try:
-                    self.walk(max_states, deadline, progress)
-                    break
-                except Restart:
-                    self.explorer.forget()
-                    self.clear()
+            self.walk(max_states, deadline, progress)
             if not self.found and not self.bound:
-                self.bound = self.explorer.stopped
+                self.bound = self.pieces.stopped
         except KeyboardInterrupt:
             self.bound = "interrupted"
         except DoesNotReturn as error:
@@ -60,22 +48,21 @@ class Walk:
 
     def walk(self, max_states: float, deadline: float, progress: Callable[[int], None] | None) -> None:
         """Level by level."""
-        start = self.explorer.start()
+        start = self.pieces.start()
         self.parents[start] = None
-        if wrong := self.explorer.wrong(*start):
+        if wrong := self.pieces.wrong(*start):
             self.found = wrong, start, -1
             return
         level = [start]
         while level and self.found is None and not self.bound:
             level = self.next_level(level, max_states, deadline)
             self.depth += bool(level)
-            self.most = max(self.most, len(self.parents))
             if progress:
-                progress(self.most)
+                progress(len(self.parents))
 
     def next_level(self, level: list[Any], max_states: float, deadline: float) -> list[Any]:
         """The new states one step further; stops at the first that is wrong."""
-        further, parents, wrong = [], self.parents, self.explorer.wrong
+        further, parents, wrong = [], self.parents, self.pieces.wrong
         for key in level:
             for new, cpu, events in self.successors(key):
                 self.transitions += 1
@@ -97,32 +84,32 @@ class Walk:
 
     def successors(self, key: Any) -> list[tuple[Any, int, Any]]:
         """What can happen next: one step of each CPU that is not finished or waiting."""
-        state, places = key
-        explorer, found = self.explorer, []
+        pieces, found, (state, places) = self.pieces, [], key
+        state = pieces.memory.view(state)
         for cpu, place in enumerate(places):
-            if place.function and not (place.waits and explorer.waiting(place.waits, state)):
-                piece = explorer.successor(place, state)
-                new = explorer.after(state, piece.writes), (*places[:cpu], piece.place, *places[cpu + 1 :])
+            if place.function and not (place.waits and pieces.waiting(place.waits, state)):
+                piece = pieces.successor(place, state)
+                new = pieces.memory.after(state, piece.writes), (*places[:cpu], piece.place, *places[cpu + 1 :])
                 found.append((new, cpu, piece.events))
         if not found:
-            self.finished(state, places)
+            self.finished(*key)
         return found
 
-    def finished(self, state: bytes, places: tuple[Any, ...]) -> None:
+    def finished(self, state: str, places: tuple[Any, ...]) -> None:
         """Nobody can go on: is it the end, or a deadlock?"""
         stuck = [f"CPU {p.cpu} waits for {p.word} in {kernel_name(p.function)}" for p in places if p.function]
         if stuck:
             wrong: Any = ("no-deadlock", "; ".join(stuck))
         else:
             self.outcomes.add(self.outcome(state))
-            wrong = self.explorer.leaked(state)
+            wrong = self.pieces.leaked(state)
         if wrong:
             self.found = wrong, (state, places), -1
 
-    def outcome(self, state: bytes) -> tuple[Any, ...]:
+    def outcome(self, state: str) -> tuple[Any, ...]:
         """What a finished run leaves: the counters, and who owns which block."""
-        kernel, memory = self.explorer.kernel, self.explorer.memory
-        memory.load(state)
+        kernel, memory = self.pieces.kernel, self.pieces.memory
+        memory.state = memory.view(state)
         owners = tuple(kernel.page(b << kernel.hpage_order).owner for b in kernel.mem_map)
         return (*counters(kernel), owners)
 
@@ -137,16 +124,16 @@ class Walk:
         return path
 
 
-def describe(explorer: Explorer, key: Any, cpu: int) -> Step:
+def describe(pieces: Pieces, key: Any, cpu: int) -> Step:
     """One step in words: CPU, kernel function, what changed, the counters after it."""
     state, places = key
-    place, memory = places[cpu], explorer.memory
-    piece = explorer.successor(place, state)
+    place, memory = places[cpu], pieces.memory
+    piece = pieces.successor(place, state)
     values, names, view = memory.values, memory.names, memory.view(state)
     changes = tuple((names[s], values[s][view[s]], values[s][c]) for s, c in piece.writes if view[s] != c)
-    memory.load(explorer.after(state, piece.writes))
+    memory.state = memory.view(memory.after(state, piece.writes))
     before, after = next(((b, a) for w, b, a in changes if w == place.word), (None, None))
-    return Step(cpu, place.function, place.word, before, after, *counters(explorer.kernel), more=changes)
+    return Step(cpu, place.function, place.word, before, after, *counters(pieces.kernel), more=changes)
 
 
 def explore(
@@ -171,8 +158,8 @@ def explore(
     try:
         with patience(bool(reader)) as clock, blamed(reader):
             clock.start()
-            walk = Walk(Explorer(build, program, cpus, **options))
-            walk.explorer.clock = clock
+            walk = Walk(Pieces(build, program, cpus, **options))
+            walk.pieces.clock = clock
             walk.run(max_states, started + max_seconds, progress)
             _read(verdict, walk)
             outcomes = walk.outcomes
@@ -193,7 +180,7 @@ def _read(verdict: Verdict, walk: Walk) -> None:
     """Read a verdict off a walk."""
     if walk.found is not None:
         (verdict.broken, verdict.what), path = walk.found[0], walk.path()
-        verdict.witness = [describe(walk.explorer, key, cpu) for key, cpu in path]
+        verdict.witness = [describe(walk.pieces, key, cpu) for key, cpu in path]
         verdict.op = verdict.witness[-1].function if path else "start"
     verdict.states, verdict.transitions = len(walk.parents), walk.transitions
     verdict.depth, verdict.bound = len(verdict.witness) or walk.depth, "" if walk.found else walk.bound
@@ -205,26 +192,20 @@ def replay(build: Build, program: Program, cpus: int, schedule: Iterable[int], *
     """Run the steps of the CPUs in the given order, on a kernel booted for it: the verdict of that one run."""
     verdict = Verdict(build, program.name, cpus=cpus, invariants=judges(build))
     try:
-        explorer = Explorer(build, program, cpus, **options)
-        while not verdict.witness and not verdict.broken:
-            try:
-                _replay(verdict, explorer, list(schedule))
-            except Restart:
-                explorer.forget()
-                verdict.witness.clear()
+        _replay(verdict, Pieces(build, program, cpus, **options), list(schedule))
     except KernelBug as bug:
         verdict.broken, verdict.what, verdict.op = bug.invariant, str(bug), "set-up"
     verdict.depth = len(verdict.witness)
     return verdict
 
 
-def _replay(verdict: Verdict, explorer: Explorer, schedule: list[int]) -> None:
-    walk, key = Walk(explorer), explorer.start()
-    wrong = explorer.wrong(*key)
+def _replay(verdict: Verdict, pieces: Pieces, schedule: list[int]) -> None:
+    walk, key = Walk(pieces), pieces.start()
+    wrong = pieces.wrong(*key)
     for cpu in schedule:
-        verdict.witness.append(describe(explorer, key, cpu))
+        verdict.witness.append(describe(pieces, key, cpu))
         key, _, events = next(found for found in walk.successors(key) if found[1] == cpu)
-        wrong = events[0] if events else explorer.wrong(*key)
+        wrong = events[0] if events else pieces.wrong(*key)
     if not wrong and not walk.successors(key) and walk.found:
         wrong = walk.found[0]
     if wrong:

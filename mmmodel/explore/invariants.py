@@ -117,8 +117,8 @@ def judges(build: Build) -> tuple[str, ...]:
 
 def broken(kernel: Any, *when: str) -> tuple[str, str] | None:
     """The first invariant that does not hold now: its name and what is wrong."""
-    if kernel.violations:
-        return kernel.violations[0]
+    for name, wrong in kernel.violations:
+        return name, wrong
     for invariant in INVARIANTS:
         if invariant.when in when and (invariant.harm or kernel.keeps_the_rule) and (wrong := invariant.check(kernel)):
             return invariant.name, wrong

@@ -10,28 +10,56 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Any
+from typing import Any, NamedTuple
 
 from ..build.composed import Build
 from ..kernel.arches import ARCHES
-from ..kernel.machine import KernelBug, T
+from ..kernel.machine import KernelBug
 from ..kernel.mm_types import Page
 from ..words import BuildError
 from .answer_tree import find, insert
-from .concurrent import Program
-from .containers import container, freeze
+from .containers import freeze
+from .explored import watch
 from .handed_out import Front
 from .invariants import broken
 from .patience import Clock, DoesNotReturn, innermost
-from .places import Piece, Place, Preempted, alike
-from .shared_memory import Again, Memory, Restart
-from .steps import FUNCTIONS, OUTSIDE, explored_class
+from .scenarios import Program
+from .shared_memory import Again, SharedMemory
 
 SPINS = 100
 """So often kernel code may come back to the same place with the same local variables within one operation."""
 
 
-class Explorer:
+Request = tuple[str, str, tuple[int, int | None] | None]
+"""Who asks for the next step, for which word, and for what it has to wait: a word that is free, or below a limit."""
+FINISHED: Request = ("", "", None)
+
+
+class Preempted(BaseException):
+    """Kernel code has come to its next step: the exploration decides who runs."""
+
+
+class Place:
+    """Where a CPU stands: before a step of one of its operations, having observed `path` since that began."""
+
+    __slots__ = ("cpu", "function", "index", "outside", "path", "pieces", "waits", "word")
+
+    def __init__(self, cpu: int, index: int, path: tuple[Any, ...], outside: bool, request: Request) -> None:
+        self.cpu, self.index, self.path, self.outside = cpu, index, path, outside
+        self.function, self.word, self.waits = request
+        self.pieces: Any = None
+
+
+class Piece(NamedTuple):
+    """A step and the code up to the next one, for one combination of values read."""
+
+    reads: tuple[int, ...]
+    writes: tuple[tuple[int, str], ...]
+    place: Place
+    events: tuple[tuple[str, str], ...]
+
+
+class Pieces:
     """The pieces of one build and program, found as they are needed.
 
     Raises KernelBug if the set-up runs into one.
@@ -44,45 +72,16 @@ class Explorer:
         self.kernel: Any = build.boot(cpus, (cpus + 2) << order >> 8, kernel_class)
         self.front = Front(self.kernel)
         self.operations = program.operations(self.front, cpus, **options)
-        self.memory = Memory()
-        self.structs: dict[Any, Any] = {}
-        self.stopped, self.clock = "", Clock()
-        self._watch()
-        self.forget()
-
-    def forget(self) -> None:
-        """Begin anew, with room for more words."""
-        self.memory.grow()
-        self.inside = self.live = self.memory.grown = False
+        self.memory, self.structs, self.clock = SharedMemory(), dict[Any, Any](), Clock()
+        self.stopped, self.inside, self.live = "", False, False
         self.events: list[tuple[str, str]] = []
         self.places: dict[Any, Place] = {}
         self.returns: dict[Any, set[int]] = {}
         self.verdicts: dict[Any, Any] = {}
-        self.request: tuple[str, str, Any] | None = None
-        self.memory.on_read, self.memory.on_write = self.memory.value, self.memory.put
+        self.primitives = watch(self.kernel, self, self.memory)
+        self.memory.grown = False
 
-    def _watch(self) -> None:
-        """Every mutable field of the booted kernel becomes a word."""
-        kernel, memory = self.kernel, self.memory
-        for block in kernel.mem_map:
-            kernel.page(block << kernel.hpage_order)
-        for page in [page for block in kernel.mem_map.values() for page in block.values()]:
-            memory.watch(f"page[{page.pfn:#x}]", page)
-        for mm in kernel.mms:
-            memory.watch(mm.name, mm)
-        for cpu in kernel.cpus:
-            memory.watch(f"cpu{cpu.id}", cpu)
-        memory.things[id(kernel)] = kernel
-        for name in sorted(vars(kernel).keys() - OUTSIDE):
-            memory.watch_in(vars(kernel)[name], name)
-        cls = explored_class(type(kernel))
-        memory.classes[cls] = cls
-        kernel.explorer, kernel.__class__ = self, cls
-        for name, value in sorted(vars(kernel).items()):
-            if name not in OUTSIDE and (container(value) or name == "pins"):
-                memory.word(kernel, name, name, value)
-
-    def struct(self, kind: type[T], args: tuple[Any, ...]) -> T:
+    def struct(self, kind: type[Any], args: tuple[Any, ...]) -> Any:
         """A structure that kernel code makes: the same one whenever the same CPU comes to this point."""
         self.made += kind is not Page  # one that is known already is not asked for
         key = (kind, args) if kind is Page else (kind, args, *self.maker, self.made)
@@ -94,23 +93,21 @@ class Explorer:
 
     # -- running one piece of kernel code
 
-    def piece(self, place: Place | None, cpu: int, state: bytes) -> Piece:
+    def piece(self, place: Place | None, cpu: int, state: str) -> Piece:
         """Run the code of a CPU from `place` (None: from the start) to its next step, on `state`.
 
-        Raises Again or Restart for words that there were not, DoesNotReturn if it waits for nothing.
+        Raises Again for words that there were not, DoesNotReturn if it waits for nothing.
         """
-        kernel, index = self.kernel, place.index if place else 0
-        self.path = list(place.path) if place else []
-        self.replay, self.live = len(self.path), place is None
-        self.at, self.heads = 0, dict[Any, tuple[int, dict[str, Any]]]()
-        self.request, self.passed = None, place is None
-        kernel.cpu, operations, outside = kernel.cpus[cpu], self.operations[cpu], place is None
+        kernel, operations, index = self.kernel, self.operations[cpu], place.index if place else 0
+        self.path, self.live, outside = list(place.path) if place else [], place is None, place is None
+        self.at, self.heads, self.request = 0, dict[Any, tuple[int, dict[str, Any]]](), FINISHED
+        kernel.cpu = kernel.cpus[cpu]
         self.begin(state, cpu, index)
         try:
             while index < len(operations):
                 operations[index][1](self.front)
                 index, outside = index + 1, True
-                self.path, self.at, self.replay, self.heads = [], 0, 0, {}
+                self.path, self.at, self.heads = [], 0, {}
                 self.maker, self.made = (cpu, index), 0
         except Preempted:
             pass
@@ -121,32 +118,30 @@ class Explorer:
             self.stopped = f"out of memory: {error}"
             index, outside = len(operations), True
         reads, writes = self.end()
-        request = self.request if index < len(operations) else None
-        new = self._place(cpu, index, tuple(self.path) if request else (), request, outside)
-        return Piece(reads, writes, new, tuple(self.events))
+        path = tuple(self.path) if self.request is not FINISHED else ()
+        key = (cpu, index, path, outside)
+        if key not in self.places:
+            self.places[key] = Place(*key, self.request)
+        return Piece(reads, writes, self.places[key], tuple(self.events))
 
-    def learn(self, place: Place | None, cpu: int, state: bytes) -> Piece:
+    def learn(self, place: Place | None, cpu: int, state: str) -> Piece:
         """Run a piece until all that it reads was a word before."""
         while True:
             with suppress(Again):
                 return self.piece(place, cpu, state)
 
-    def begin(self, state: bytes, cpu: int = -1, index: int = 0) -> None:
+    def begin(self, state: str, cpu: int = -1, index: int = 0) -> None:
         """From here on, what is read and written is noted."""
         self.clock.start()
-        self.memory.load(state)
-        self.memory.on_read, self.memory.on_write = self._read, self._write
-        self.reads: dict[int, None] = {}
-        self.writes: dict[int, Any] = {}
+        memory, self.reads, self.writes = self.memory, dict[int, None](), dict[int, Any]()
+        memory.state, memory.on_read, memory.on_write = memory.view(state), self._read, self._write
         self.events, self.inside, self.maker, self.made = [], False, (cpu, index), 0
 
-    def end(self) -> tuple[tuple[int, ...], tuple[tuple[int, int], ...]]:
+    def end(self) -> tuple[tuple[int, ...], tuple[tuple[int, str], ...]]:
         """What was read, and what was written in the end."""
         memory, self.inside, self.clock.began = self.memory, False, None
-        memory.on_read, memory.on_write = memory.value, memory.put
+        memory.on_read = memory.value
         writes = tuple((slot, memory.code(slot, freeze(value))) for slot, value in self.writes.items())
-        if len(memory.names) > memory.room:
-            raise Restart
         if memory.grown:
             memory.grown, self.verdicts = False, {}
             for place in self.places.values():
@@ -154,38 +149,32 @@ class Explorer:
             raise Again
         return tuple(self.reads), writes
 
-    def _place(self, cpu: int, index: int, path: tuple[Any, ...], request: Any, outside: bool) -> Place:
-        """The one object for a place."""
-        key = (cpu, index, path, outside)
-        if key not in self.places:
-            self.places[key] = place = Place(cpu, index, path, request)
-            place.outside = outside
-        return self.places[key]
-
     def step(self, original: Callable[..., Any], name: str, kernel: Any, args: Any, kwargs: Any) -> Any:
         """A step of kernel code: repeat what it gave before, take it if it is this CPU's turn, else stop here."""
         if self.inside:
             return original(kernel, *args, **kwargs)
-        if self.at < self.replay:
+        if self.at < len(self.path):
             self.at += 1
             return self.path[self.at - 1]
-        if self.passed:
+        if self.live:
             self._stop(name, sys._getframe(2), args)
-        self.passed = self.live = self.inside = True
+        self.live = self.inside = True
         result = original(kernel, *args, **kwargs)
         self.inside = False
-        self.path.append(result)
-        self.at = self.replay = len(self.path)
-        return result
+        return self._observed(result)
+
+    def _observed(self, value: Any) -> Any:
+        self.path.append(value)
+        self.at = len(self.path)
+        return value
 
     def _stop(self, name: str, frame: Any, args: Any) -> None:
         """Before the next step: who asks for which word, and what does it wait for?"""
-        blocked = args[0] if name in ("spin_lock", "wait_below") else None
-        limit = args[1] if name == "wait_below" else None
-        slot = None if blocked is None else self.memory.slots[id(blocked), "value"]
+        waits = None
+        if name in ("spin_lock", "wait_below"):
+            waits = self.memory.slots[id(args[0]), "value"], args[1] if name == "wait_below" else None
         word = getattr(args[0], "name", "") if args else ""
-        waits = None if slot is None else (slot, limit)
-        self.request = (name if name in FUNCTIONS else frame.f_code.co_name, word, waits)
+        self.request = (frame.f_code.co_name if name in self.primitives else name, word, waits)
         if len(self.path) > SPINS:
             self._returned(frame)
         raise Preempted
@@ -193,28 +182,35 @@ class Explorer:
     def _returned(self, frame: Any) -> None:
         """Count how often this very place was come to, each time after more steps."""
         place, outer = list[Any](), frame
-        while outer is not None and outer.f_code is not Explorer.piece.__code__:
-            place.append((outer.f_code, outer.f_lasti, alike(tuple(outer.f_locals.values()), self.memory.things)))
+        while outer is not None and outer.f_code is not Pieces.piece.__code__:
+            place.append((outer.f_code, outer.f_lasti, self._alike(tuple(outer.f_locals.values()))))
             outer = outer.f_back
-        key = (self.maker, tuple(place))
-        lengths = self.returns.setdefault(key, set())
+        lengths = self.returns.setdefault((self.maker, tuple(place)), set())
         lengths.add(len(self.path))
         if len(lengths) > SPINS:
             raise DoesNotReturn(innermost(frame))
+
+    def _alike(self, value: Any) -> Any:
+        """What a local variable has in common with itself when the code is run again."""
+        if isinstance(value, tuple | list):
+            return tuple(map(self._alike, value))
+        if id(value) in self.memory.things:
+            return id(value)
+        return value if isinstance(value, int | str) else type(value)
 
     def retry(self) -> bool:
         """Back at the head of a retry loop: forget what was observed since the CPU first came there."""
         frame = sys._getframe(2)
         head, before = self.heads.setdefault(frame, (self.at, dict(frame.f_locals)))
-        if self.at >= self.replay and self.live:
+        if self.at >= len(self.path) and self.live:
             if carried := [name for name, value in before.items() if frame.f_locals[name] != value]:
                 raise BuildError(f"a retry loop carries {', '.join(carried)} into its next round: use while True")
             del self.path[head:]
-            self.at = self.replay = len(self.path)
+            self.at = head
         return True
 
     def _read(self, slot: int) -> Any:
-        if not self.inside and self.at < self.replay:
+        if not self.inside and self.at < len(self.path):
             self.at += 1
             return self.path[self.at - 1]
         if slot in self.writes:
@@ -222,10 +218,7 @@ class Explorer:
         else:
             self.reads[slot] = None
             value = self.memory.value(slot)
-        if not self.inside:
-            self.path.append(value)
-            self.at = self.replay = len(self.path)
-        return value
+        return value if self.inside else self._observed(value)
 
     def _write(self, slot: int, value: Any) -> None:
         if self.live:
@@ -233,41 +226,42 @@ class Explorer:
 
     # -- walking
 
-    def successor(self, place: Place, state: bytes) -> Piece:
+    def successor(self, place: Place, state: str) -> Piece:
         """The remembered piece for what `place` reads in `state`, or a new one."""
-        view = self.memory.view(state) if self.memory.wide else state
-        piece = find(place.pieces, view)
+        view = self.memory.view(state)
+        piece: Piece | None = find(place.pieces, view)
         if piece is None:
             piece = self.learn(place, place.cpu, state)
-            place.pieces = insert(place.pieces, piece.reads, view, piece)
+            place.pieces = insert(place.pieces, piece.reads, self.memory.view(state), piece)
         return piece
 
-    def waiting(self, waits: tuple[int, int | None], state: bytes) -> bool:
+    def waiting(self, waits: tuple[int, int | None], state: str) -> bool:
         """Is a lock still held, or a word not yet below its limit?"""
         slot, limit = waits
         value = self.memory.values[slot][self.memory.view(state)[slot]]
         return value is not None if limit is None else bool(value >= limit)
 
-    def wrong(self, state: bytes, places: tuple[Place, ...]) -> tuple[str, str] | None:
+    def wrong(self, state: str, places: tuple[Place, ...]) -> tuple[str, str] | None:
         """The first invariant broken in a state."""
         return self._asked("always", state, all(place.outside for place in places))
 
-    def leaked(self, state: bytes) -> tuple[str, str] | None:
+    def leaked(self, state: str) -> tuple[str, str] | None:
         """The first invariant that the end of everything breaks after a finished run.
 
         Not asked where the bookkeeping is: while it is right nothing is leaked.
         """
         return None if self.kernel.keeps_the_rule else self._asked("end", state, True)
 
-    def _asked(self, when: str, state: bytes, quiet: bool) -> tuple[str, str] | None:
-        view = self.memory.view(state) if self.memory.wide else state
-        verdict = find(self.verdicts.get((when, quiet)), view)
+    def _asked(self, when: str, state: str, quiet: bool) -> tuple[str, str] | None:
+        verdict = find(self.verdicts.get((when, quiet)), self.memory.view(state))
         if verdict is None:
             reads, verdict = self._ask(when, state, quiet)
-            self.verdicts[when, quiet] = insert(self.verdicts.get((when, quiet)), reads, view, verdict)
-        return verdict[0]
+            known = self.verdicts.get((when, quiet))
+            self.verdicts[when, quiet] = insert(known, reads, self.memory.view(state), verdict)
+        found: tuple[str, str] | None = verdict[0]
+        return found
 
-    def _ask(self, when: str, state: bytes, quiet: bool) -> tuple[tuple[int, ...], list[Any]]:
+    def _ask(self, when: str, state: str, quiet: bool) -> tuple[tuple[int, ...], list[Any]]:
         """What an invariant reads, and what it finds."""
         self.kernel.quiet, self.kernel.cpu = quiet, self.kernel.cpus[0]
         while True:
@@ -278,23 +272,11 @@ class Explorer:
             with suppress(Again):
                 return self.end()[0], [found]
 
-    def after(self, state: bytes, writes: tuple[tuple[int, int], ...]) -> bytes:
-        """A state with some words written."""
-        if not self.memory.wide:
-            new = bytearray(state)
-            for slot, code in writes:
-                new[slot] = code
-            return bytes(new)
-        self.memory.load(state)
-        for slot, code in writes:
-            self.memory.state[slot] = code
-        return bytes(self.memory.state)
-
-    def start(self) -> tuple[bytes, tuple[Place, ...]]:
+    def start(self) -> tuple[str, tuple[Place, ...]]:
         """The state after set-up, every CPU before its first step."""
-        state, places = self.memory.initial, []
+        state, places = "", []
         for cpu in range(len(self.operations)):
             piece = self.learn(None, cpu, state)
             places.append(piece.place)
-            state = self.after(state, piece.writes)
+            state = self.memory.after(state, piece.writes)
         return state, tuple(places)

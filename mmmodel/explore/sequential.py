@@ -7,46 +7,13 @@ repeated.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from typing import Any, NamedTuple
+from typing import Any
 
 from ..kernel.mm_types import Mm
-from ..words import BuildError
-from .registry import check_name, enter
-
-Ops = Iterator[str]
-
-
-class Scenario(NamedTuple):
-    """A program to run on a booted kernel. `memory_mib`: the machine it is run on."""
-
-    name: str
-    says: str
-    run: Callable[..., Ops]
-    memory_mib: int = 256
-
+from .scenarios import SEQUENTIAL as SEQUENTIAL
+from .scenarios import Ops, scenario
 
 ROUND = ""
-SEQUENTIAL: dict[str, Scenario] = {}
-
-
-def scenario(name: str, memory_mib: int = 256) -> Callable[[Callable[..., Ops]], Callable[..., Ops]]:
-    """Register a sequential scenario; its docstring says what it shows.
-
-    The function is a generator: it drives the booted kernel that it gets, and yields the name of each operation after
-    it. `memory_mib`: the memory of the machine.
-
-    Raises BuildError for a name or a size that cannot be.
-    """
-    check_name(name)
-    if not isinstance(memory_mib, int) or not 8 <= memory_mib <= 4096:
-        raise BuildError(f"memory_mib of {name} must be 8 to 4096, not {memory_mib!r}")
-
-    def register(run: Callable[..., Ops]) -> Callable[..., Ops]:
-        enter(SEQUENTIAL, name, run, Scenario(name, (run.__doc__ or "").strip(), run, memory_mib))
-        return run
-
-    return register
 
 
 def map_huge(k: Any, mm: Mm, slot: int) -> int:

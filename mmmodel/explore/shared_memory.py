@@ -1,91 +1,71 @@
-"""Watching memory: a booted kernel whose every access to shared state goes through one Memory.
+"""Shared memory: a booted kernel whose every access to what CPUs can both see goes through one place.
 
-Nothing of the model changes: its objects get a class that looks into the Memory in place of their fields. A state is
-then a string of codes, one per word, and a piece of kernel code is known by what it read, what it wrote and what it
-did next. A list, dictionary or set is one word, whose value is the whole of it. What comes into being during an
+Nothing of the model changes: its objects get a class that looks into the SharedMemory in place of their fields. A state
+is then a string with a character for each word, and a piece of kernel code is known by what it read, what it wrote and
+what it did next. A list, dictionary or set is one word, whose value is the whole of it. What comes into being during an
 exploration was there from its start, with the value that it has then.
 """
 
 from __future__ import annotations
 
-from array import array
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType
 from typing import Any
 
 from ..build.composed import Build
 from ..kernel.machine import Var
 from ..words import BuildError
-from .containers import SHARED, Shared, container, freeze
+from .containers import FROZEN, Shared, container, freeze
 
 ABSENT = "absent"
+FIRST = "\0"
+"""Stands for the value that a word had first; at the end of a state it is left out."""
 CONSTANT = {"gather", "id", "kind", "name", "pfn"}
 """Fields that are set once, when an object is made."""
 PLAIN = (str, int, float, tuple, frozenset, type, FunctionType, MethodType, BuiltinFunctionType, ModuleType, Build,
          type(None), BaseException)  # fmt: skip
 
 
-class Restart(BaseException):
-    """There are more words, or more values of a word, than a state has room for: begin again with more room."""
-
-
 class Again(BaseException):
     """A word came into being: run this piece of code once more, and read it."""
 
 
-class Memory:
+class SharedMemory:
     """The words of a kernel: `names`, for each the values seen so far, and the state under execution."""
 
     def __init__(self) -> None:
         self.slots: dict[Any, int] = {}
         self.names: list[str] = []
-        self.values: list[list[Any]] = []
-        self.codes: list[dict[Any, int]] = []
+        self.values: list[dict[str, Any]] = []
+        self.codes: list[dict[Any, str]] = []
         self.classes: dict[type, type] = {}
         self.things: dict[int, Any] = {}
-        self.state: Any = bytearray()
-        self.wide = self.grown = False
-        self.room = 0
+        self.state = ""
+        self.grown = False
         self.on_read: Callable[[int], Any] = self.value
-        self.on_write: Callable[[int, Any], None] = self.put
+        self.on_write: Callable[[int, Any], None] = lambda slot, value: None
 
-    @property
-    def initial(self) -> bytes:
-        """The state after set-up: of every word the value that it had first, and room for those to come."""
-        return bytes(self.room * (2 if self.wide else 1))
+    # -- states
 
-    def grow(self) -> None:
-        """Make room for words to come."""
-        self.room = len(self.names) + (self.room and max(64, len(self.names)))
+    def view(self, state: str) -> str:
+        """A state with a character for each word there is by now."""
+        return state if len(state) == len(self.names) else state.ljust(len(self.names), FIRST)
 
-    def add(self, key: Any, name: str, value: Any) -> int:
-        """A new word."""
-        slot = self.slots[key] = len(self.names)
-        value = freeze(value)
-        self.names.append(name)
-        self.values.append([value])
-        self.codes.append({value: 0})
-        self.grown = True
-        if slot >= len(self.state):
-            self.state.append(0)
-        return slot
-
-    def view(self, state: bytes) -> Any:
-        """A state by slots."""
-        return memoryview(state).cast("H") if self.wide else state
-
-    def load(self, state: bytes) -> None:
-        """Make a copy of a state the one under execution."""
-        self.state = array("H", state) if self.wide else bytearray(state)
+    def after(self, state: str, writes: Iterable[tuple[int, str]]) -> str:
+        """A state with some words written."""
+        state = self.view(state)
+        for slot, code in writes:
+            state = f"{state[:slot]}{code}{state[slot + 1 :]}"
+        return state.rstrip(FIRST)
 
     def value(self, slot: int) -> Any:
-        """What a word holds in the present state."""
+        """What a word holds in the state under execution."""
         return self.values[slot][self.state[slot]]
 
-    def code(self, slot: int, value: Any) -> int:
-        """The number that stands for a value of a word.
+    def code(self, slot: int, value: Any) -> str:
+        """The character that stands for a value of a word.
 
-        Raises Restart for the first word that takes more than 256, BuildError for what cannot be told from others.
+        Raises BuildError for what cannot be told from others.
         """
         codes = self.codes[slot]
         if value not in codes:
@@ -94,21 +74,14 @@ class Memory:
                     f"{self.names[slot]} is set to a {type(value).__name__} that was made during an exploration: make "
                     "it in boot_huge_memory, or in the set-up of the scenario"
                 )
-            codes[value] = len(codes)
-            self.values[slot].append(value)
-            if len(codes) > 256 and not self.wide:
-                self.wide = True
-                raise Restart
+            codes[value] = code = chr(len(codes))
+            self.values[slot][code] = value
         return codes[value]
-
-    def put(self, slot: int, value: Any) -> None:
-        """Store into the present state."""
-        self.state[slot] = self.code(slot, freeze(value))
 
     # -- things in memory
 
     def watch(self, name: str, thing: Any) -> None:
-        """Move the mutable fields of an object, and of what they hold, into this Memory."""
+        """Move the mutable fields of an object, and of what they hold, into this memory."""
         if id(thing) in self.things or not mutable(thing):
             return
         cls, self.things[id(thing)] = type(thing), thing
@@ -129,7 +102,7 @@ class Memory:
             for key, item in value.items():
                 self.watch_in(key, name)
                 self.watch_in(item, f"{name}[{key}]")
-        elif isinstance(value, list | tuple | set | frozenset):
+        elif isinstance(value, tuple | frozenset) or container(value):
             for number, item in enumerate(value):
                 self.watch_in(item, f"{name}[{number}]")
         elif mutable(value):
@@ -137,14 +110,18 @@ class Memory:
 
     def word(self, thing: Any, field: str, name: str, value: Any) -> int:
         """Make a field a word from now on."""
-        slot = self.add((id(thing), field), name, value)
+        slot = self.slots[id(thing), field] = len(self.names)
+        self.names.append(name)
+        self.values.append({FIRST: (value := freeze(value))})
+        self.codes.append({value: FIRST})
+        self.state, self.grown = self.state + FIRST, True
         cls = self.watched(type(thing))
         if not isinstance(vars(cls).get(field), Word):
             setattr(cls, field, Word(self, field, getattr(cls, field, ABSENT)))
         return slot
 
     def watched(self, cls: type) -> type:
-        """The class whose objects know of this Memory."""
+        """The class whose objects know of this memory."""
         if cls not in self.classes:
 
             def assign(thing: Any, field: str, value: Any) -> None:
@@ -165,7 +142,7 @@ class Memory:
             was = getattr(thing, field, ABSENT)
             self.watch_in(was, field)
             slot = self.word(thing, field, f"{getattr(thing, 'name', type(thing).__name__)}.{field}", was)
-        if isinstance(value, Shared) and value.slot != slot:
+        if type(value) is Shared and value.slot != slot:
             raise BuildError(
                 f"{self.names[slot]} is set to what another field holds too: give it a copy, as in list(...)"
             )
@@ -173,19 +150,17 @@ class Memory:
 
 
 class Word:
-    """A field of a watched class: a word of the Memory or, for objects in which nobody changes it, the field itself."""
+    """A field of a watched class: a word of memory or, for objects in which nobody changes it, the field itself."""
 
-    def __init__(self, memory: Memory, field: str, raw: Any) -> None:
+    def __init__(self, memory: SharedMemory, field: str, raw: Any) -> None:
         self.memory, self.field, self.raw = memory, field, raw
 
     def __get__(self, thing: Any, cls: type) -> Any:
         memory = self.memory
         slot = memory.slots.get((id(thing), self.field))
-        if slot is None:
-            return self.constant(thing)
-        value = memory.on_read(slot)
-        if type(value) in SHARED:
-            return SHARED[type(value)](lambda: memory.on_read(slot), lambda new: memory.on_write(slot, new), slot)
+        value = self.constant(thing) if slot is None else memory.on_read(slot)
+        if type(value) in FROZEN and slot is not None:
+            return Shared(lambda: memory.on_read(slot), lambda new: memory.on_write(slot, new), slot)
         if value is ABSENT:
             raise AttributeError(f"{type(thing).__name__!r} object has no attribute {self.field!r}")
         return value
@@ -195,9 +170,7 @@ class Word:
         if thing is None:
             return self.raw
         value = self.raw.__get__(thing) if hasattr(self.raw, "__get__") else self.raw
-        if (value := getattr(thing, "__dict__", {}).get(self.field, value)) is ABSENT:
-            raise AttributeError(f"{type(thing).__name__!r} object has no attribute {self.field!r}")
-        return value
+        return getattr(thing, "__dict__", {}).get(self.field, value)
 
     def __set__(self, thing: Any, value: Any) -> None:
         self.memory.assign(thing, self.field, value)
@@ -205,4 +178,4 @@ class Word:
 
 def mutable(value: Any) -> bool:
     """Is it an object with fields that somebody could change?"""
-    return not isinstance(value, PLAIN) and not container(value) and type(value) not in SHARED
+    return not isinstance(value, PLAIN) and not container(value) and type(value) not in FROZEN

@@ -17,8 +17,8 @@ from ..words import BuildError, choose
 from .handed_out import Front
 from .invariants import broken, judges
 from .patience import Clock, DoesNotReturn, blamed, patience
-from .registry import official
-from .sequential import ROUND, SEQUENTIAL, Scenario
+from .scenarios import Scenario, official
+from .sequential import ROUND, SEQUENTIAL
 from .snapshot import snapshot
 from .verdict import Step, Verdict
 

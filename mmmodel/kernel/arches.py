@@ -7,6 +7,7 @@ generic one, and s390 still frees every page at once.
 from __future__ import annotations
 
 from ..data import rows
+from .machine import one_step
 from .mm_types import Mm, MmuGather, Page, PageTable
 from .versions import V4_5, VERSIONS
 
@@ -93,6 +94,7 @@ class S390(Immediate):
         """pmdp_flush_direct: always IDTE."""
         self.pmdp_idte(mm, index)
 
+    @one_step
     def pmdp_idte(self, mm: Mm, index: int) -> None:
         """One instruction makes the entry invalid and purges it from every TLB."""
         self.step(mm.pmd[index])

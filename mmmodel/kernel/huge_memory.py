@@ -1,12 +1,11 @@
 """mm/huge_memory.c at v4.5: the huge zero page and its own counter, faults, copy, zap, move, split.
 
-Four *seams* (methods that end a paragraph with "Seam") name lines that several versions edit, so that a version
-class holds its change and nothing else.
+A *seam* is a method for a line that several versions edit, so that a version class holds its change and nothing else.
 """
 
 from __future__ import annotations
 
-from .machine import Var
+from .machine import Var, one_step
 from .mm_types import HUGE_ZERO_PAGE, Mm, MmuGather, Page, PageTable, Pmd, Pte
 from .pgtable import PageTables
 
@@ -24,10 +23,12 @@ class HugeMemory(PageTables):
 
     # -- the huge zero page
 
+    @one_step
     def is_huge_zero_page(self, page: Page) -> bool:
         """PTR == page: the head only, a tail does not match (include/linux/huge_mm.h)."""
         return bool(self.READ_ONCE(self.huge_zero_page) is page)
 
+    @one_step
     def is_huge_zero_pmd(self, pmd: Pmd) -> bool:
         """Does this PMD map the huge zero page? The same pointer compare, so any page at that address is one."""
         return pmd.page is not None and self.is_huge_zero_page(pmd.page)

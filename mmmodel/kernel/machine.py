@@ -13,6 +13,26 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeVar
 
 T = TypeVar("T")
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def primitive(function: F) -> F:
+    """One access to shared memory: a step wherever it is called, also inside a patch."""
+    function.__dict__["step"] = "primitive"
+    return function
+
+
+def one_step(function: F) -> F:
+    """One step as a whole: accesses one shared word, or holds a lock of its own. A patch that overrides it may do more:
+    then its steps are those inside it."""
+    function.__dict__["step"] = "one step"
+    return function
+
+
+def set_up_only(function: F) -> F:
+    """Runs in traces and in set-ups only: in an exploration page tables come from nowhere, and go there."""
+    function.__dict__["step"] = "set-up only"
+    return function
 
 
 class KernelBug(Exception):
@@ -91,6 +111,7 @@ class Machine:
         """A new structure in memory."""
         return kind(*args)
 
+    @primitive
     def step(self, var: Var) -> None:
         """Another CPU may run here, before `var` is accessed."""
         if self.observer is not None:
@@ -98,6 +119,7 @@ class Machine:
 
     # -- atomic operations: include/asm-generic/atomic.h, cmpxchg.h
 
+    @primitive
     def atomic_read(self, var: Var) -> Any:
         """Read one word."""
         self.step(var)
@@ -105,6 +127,7 @@ class Machine:
 
     READ_ONCE = atomic_read
 
+    @primitive
     def atomic_set(self, var: Var, value: Any) -> None:
         """Write one word."""
         self.step(var)
@@ -112,24 +135,28 @@ class Machine:
 
     WRITE_ONCE = atomic_set
 
+    @primitive
     def atomic_add(self, i: int, var: Var) -> None:
         """Add `i`."""
         self.step(var)
         self.costs[var.kind] += 1
         var.value = c_int(var.value + i)
 
+    @primitive
     def atomic_add_return(self, i: int, var: Var) -> int:
         """Add `i`; return the sum."""
         self.step(var)
         var.value = c_int(var.value + i)
         return int(var.value)
 
+    @primitive
     def atomic_inc(self, var: Var) -> None:
         """Add one."""
         self.step(var)
         self.costs[var.kind] += 1
         var.value = c_int(var.value + 1)
 
+    @primitive
     def atomic_dec_and_test(self, var: Var) -> bool:
         """Subtract one; true when that gave zero."""
         self.step(var)
@@ -137,6 +164,7 @@ class Machine:
         var.value = c_int(var.value - 1)
         return bool(var.value == 0)
 
+    @primitive
     def atomic_inc_not_zero(self, var: Var) -> bool:
         """Add one unless the word is zero; true when it was added."""
         self.step(var)
@@ -146,6 +174,7 @@ class Machine:
         var.value = c_int(var.value + 1)
         return True
 
+    @primitive
     def cmpxchg(self, var: Var, old: Any, new: Any) -> Any:
         """Store `new` if the word holds `old`; return what it held."""
         self.step(var)
@@ -157,6 +186,7 @@ class Machine:
 
     atomic_cmpxchg = cmpxchg
 
+    @primitive
     def xchg(self, var: Var, new: Any) -> Any:
         """Store `new`; return what the word held."""
         self.step(var)
@@ -166,6 +196,7 @@ class Machine:
 
     # -- locks
 
+    @primitive
     def spin_lock(self, lock: Var) -> None:
         """Take a lock; the exploration runs this step only while the lock is free."""
         self.step(lock)
@@ -174,11 +205,13 @@ class Machine:
             raise Deadlock(f"{lock.name} is already held by CPU {lock.value}, and CPU {self.cpu.id} waits for it")
         lock.value = self.cpu.id
 
+    @primitive
     def spin_unlock(self, lock: Var) -> None:
         """Release a lock."""
         self.step(lock)
         lock.value = None
 
+    @primitive
     def spin_trylock(self, lock: Var) -> bool:
         """Take a lock if it is free; say whether it was taken."""
         self.step(lock)
@@ -187,6 +220,7 @@ class Machine:
         lock.value = self.cpu.id
         return True
 
+    @primitive
     def wait_below(self, var: Var, limit: int) -> None:
         """Spin until the word is below a limit; the exploration runs this step only then."""
         self.step(var)
@@ -215,6 +249,7 @@ class Machine:
                 return entry
         return None
 
+    @one_step
     def tlb_invalidate(self, mm: Any, index: int | None = None, cpus: list[Cpu] | None = None) -> None:
         """Drop the translations of `mm` (of one slot, if given) on the given CPUs: all of them by default."""
         self.step(mm.tlb_word)

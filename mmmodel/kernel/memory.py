@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from .huge_memory import HugeMemory
-from .machine import Var
+from .machine import Var, set_up_only
 from .mm_types import Mm, MmuGather, Page, PageTable, Pmd, Pte
 
 PTRS_PER_PMD = 512
@@ -20,6 +20,7 @@ class Memory(HugeMemory):
 
     # -- page tables
 
+    @set_up_only
     def pte_alloc_one(self, mm: Mm) -> PageTable | None:
         """A page for a page table; None when memory is exhausted."""
         page = self.alloc_table_page("page table")
@@ -32,10 +33,12 @@ class Memory(HugeMemory):
             page.content = owner
         return page
 
+    @set_up_only
     def pte_free(self, mm: Mm, table: PageTable) -> None:
         """Free a page table that was never visible to the MMU."""
         self._free_pages(table.page, 0)
 
+    @set_up_only
     def pte_free_tlb(self, tlb: MmuGather, table: PageTable) -> None:
         """Free a page table the MMU may still walk."""
         self.tlb_remove_table(tlb, table.page)

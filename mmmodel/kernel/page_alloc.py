@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from .machine import Machine, Var
+from .machine import Machine, Var, one_step
 from .mm_types import Page
 
 UNMOVABLE, MOVABLE = 0, 1
@@ -58,6 +58,7 @@ class PageAlloc(Machine):
 
     # -- allocation
 
+    @one_step
     def alloc_pages(self, order: int, owner: str, *, movable: bool = False, compound: bool = False) -> Page | None:
         """A block of 2^order pages, zeroed, with one reference on its head; None when memory is exhausted.
 
@@ -135,6 +136,7 @@ class PageAlloc(Machine):
         for page in pages:
             self.free_hot_cold_page(page)
 
+    @one_step
     def _free_pages_ok(self, page: Page, order: int) -> None:
         """__free_pages_ok: check, then the buddy lists."""
         self.step(self.zone_lock)
@@ -225,6 +227,7 @@ class PageAlloc(Machine):
         """Reference count of the head."""
         return int(self.compound_head(page).count.value)
 
+    @one_step
     def put_page_testzero(self, page: Page) -> bool:
         """Drop one reference; true when it was the last. With DEBUG_VM a count of zero is a BUG."""
         self.VM_BUG_ON_PAGE(page.count.value == 0, "page_ref_count(page) == 0")
@@ -232,6 +235,7 @@ class PageAlloc(Machine):
             self.violate("one-owner", f"a reference of {page} is dropped, but it has none")
         return self.atomic_dec_and_test(page.count)
 
+    @one_step
     def get_page(self, page: Page) -> None:
         """Take one reference on the head; with DEBUG_VM it must have one already."""
         page = self.compound_head(page)
@@ -240,10 +244,12 @@ class PageAlloc(Machine):
         if self.is_zone_device_page(page):
             self.get_zone_device_page(page)
 
+    @one_step
     def get_page_unless_zero(self, page: Page) -> bool:
         """Take one reference unless there is none left; true when it was taken."""
         return self.atomic_inc_not_zero(page.count)
 
+    @one_step
     def page_freeze_refs(self, page: Page, count: int) -> bool:
         """Take the count from exactly `count` to zero; true when that worked."""
         return bool(self.atomic_cmpxchg(page.count, count, 0) == count)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .machine import TlbEntry
+from .machine import TlbEntry, one_step
 from .memory import Memory
 from .mm_types import Mm, Page, PageTable, Pmd
 
@@ -149,6 +149,7 @@ class Processes(Memory):
             self.handle_mm_fault(mm, addr, content is not None)
         raise MemoryError(f"{mm}: no page for address {addr}")
 
+    @one_step
     def instruction(self, mm: Mm, addr: int, content: object | None) -> tuple[bool, object]:
         """One load or store, translation included: a single step. False: it faults."""
         self.step(mm.tlb_word)

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 from . import environment
-
 from . import page as report
 from .notebooks import one_line, promised
 from .outcome import Outcome, read
@@ -77,7 +76,7 @@ def _execute(path: Path, parameters: dict[str, object], timeouts: dict[str, int]
     from papermill import PapermillExecutionError, execute_notebook
     from papermill.engines import NBClientEngine, papermill_engines
 
-    class Keeping(NBClientEngine):
+    class Keeping(NBClientEngine):  # type: ignore[misc]
         """papermill's engine; papermill alone loses a notebook that times out."""
 
         nb: Any = None

@@ -8,8 +8,9 @@ from collections import Counter
 from collections.abc import Container, Iterable, Mapping, Sequence
 from typing import Any
 
-from ..claims import VERDICT, checked
+from ..claims import checked
 from ..data import rows
+from ..words import VERDICT
 from .page import render
 
 COLUMNS = ["id", "statement", "said_by", "kind", "holds", "how", "notebook", "cell", "we_check"]
@@ -21,6 +22,7 @@ RELATIONS = {
 }
 """How the sentence that is checked (`we_check`) stands to the one that was said, and the verdict if it holds."""
 NOT_CHECKED = "✗ not checked"
+
 
 def checks(claims: Sequence[Mapping[str, Any]], missing: Container[str] = ()) -> list[dict[str, Any]]:
     """Each row of data/claims.csv with what a run found: text, holds, verdict in words, where, how.

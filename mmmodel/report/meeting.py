@@ -37,7 +37,7 @@ POLICY = (
 )
 
 
-class Dashboard(Voila):
+class Dashboard(Voila):  # type: ignore[misc]
     """Voila on a socket that is already there."""
 
     def __init__(self, listener: socket.socket, **options: Any) -> None:

@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from . import page as report
 from ..claims import MIME, sentence
 from ..data import rows
+from . import page as report
 from .unchecked import unchecked
 
 SLOW = 10.0  # seconds; slower cells are named in run.json

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from copy import deepcopy
@@ -17,6 +16,7 @@ from .environment import write as write
 
 SHOWN = ["text/html", "text/markdown", "image/svg+xml", "image/png", "image/jpeg", "text/plain"]
 WIDGET = "application/vnd.jupyter.widget-view+json"
+
 
 def parameters_of(cells: Iterable[Mapping[str, Any]]) -> dict[str, object]:
     """The parameters of a notebook with their defaults; `...` for a default that is no literal.

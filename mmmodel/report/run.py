@@ -25,15 +25,15 @@ from typing import Any
 
 from tqdm import tqdm
 
-from . import environment
-
-from . import page as report
 from ..build.composed import Build
+from ..show.contents import headline
 from ..words import BuildError
+from . import environment
+from . import page as report
+from .execute import work
 from .notebooks import UsageError, find, load, ours, promised
 from .outcome import Failure, Outcome, read
 from .results import Results
-from .execute import work
 
 GRACE = 20.0  # seconds to write down what there is, after a deadline or Ctrl-C
 HERE = ["nbclient", "nbconvert", "papermill"]  # what works outside the kernels
@@ -111,7 +111,7 @@ def _plan(paths: Sequence[Path], out: Path, parameters: Mapping[str, object]) ->
         taken = {other.name for other in plan.values()} | {"index", "claims"}
         if path.parent.resolve() == out.resolve() or path.stem in taken:
             raise UsageError(f"{path} and another file of this run would both be {out / path.stem}, .ipynb or .html")
-        plan[path] = Outcome(path.stem, *report.headline(cells), promised(path))
+        plan[path] = Outcome(path.stem, *headline(cells), promised(path))
     if not plan:
         raise UsageError("no notebooks to run")
     toggles: dict[str, Any] = {f.name: parameters[f.name] for f in fields(Build) if f.name in parameters}

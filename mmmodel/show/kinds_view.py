@@ -23,9 +23,9 @@ from ..study.page_kinds import (
     records,
     way,
 )
-from ..words import kernel_name
+from ..words import arrowed, kernel_name
 from .html import BAD, BOLD, GOOD, GREEN, MONO, RED, SOFT, Html, arrow, box, join, mark, svg, table, tag, text
-from .tables import arrowed, label
+from .tables import label
 
 SHOWN_ON = {COUNTER: "hzp-mapping", PAGEVEC: "pagevec", DEVICE: "zone-device", ACTIVE: "active"}
 """The kind of page on which each way to differ is shown."""

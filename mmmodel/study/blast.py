@@ -12,7 +12,8 @@ from typing import Any, NamedTuple
 
 from ..build.composed import Build
 from ..data import rows
-from ..explore.sequential import SEQUENTIAL, Ops, munmap
+from ..explore.scenarios import Ops
+from ..explore.sequential import SEQUENTIAL, munmap
 from ..explore.sharing import shared
 from ..explore.tracing import Row, run
 from ..kernel.arches import ARCHES

@@ -55,7 +55,8 @@ PER_UNIT = "guest_instructions_per_unit_min"
 
 def touch(k: Any, pages: int, slot: int = 0) -> int:
     """Map whole slots without huge pages, write so many of their pages once; how long the mapping is, in 4K pages."""
-    size, start = -(-pages // k.hpage_nr) * k.hpage_nr, slot * k.hpage_nr
+    nr: int = k.hpage_nr
+    size, start = -(-pages // nr) * nr, slot * nr
     k.mmap(k.init, start, start + size)
     k.madvise_nohugepage(k.init, start, start + size)
     for addr in range(start, start + pages):
@@ -161,7 +162,7 @@ def _count(build: Build, prepare: Prepare, units: int) -> Counter[str]:
     k.costs.clear()
     counts = count(k, FUNCTIONS.values())
     work()
-    return counts + k.costs
+    return counts + Counter(k.costs)
 
 
 @cache

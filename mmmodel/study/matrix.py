@@ -12,7 +12,7 @@ from tqdm import tqdm
 
 from ..build.composed import Build
 from ..explore.checking import SCENARIOS, check
-from ..explore.registry import HOMES
+from ..explore.scenarios import known
 from ..explore.sharing import shared
 from ..kernel.arches import ARCHES
 from ..kernel.overlay import Patch
@@ -53,7 +53,7 @@ def matrix(
     Raises BuildError for a name that does not exist.
     """
     stacks = [(p,) if isinstance(p, str | type) else tuple(p) for p in patches]
-    names = list(dict.fromkeys(choose("scenario", s, HOMES) for s in scenarios or SCENARIOS))
+    names = list(dict.fromkeys(choose("scenario", s, known()) for s in scenarios or SCENARIOS))
     wanted = list(dict.fromkeys(builds(archs, versions, swap, stacks)))
     found: dict[tuple[Build, str], Row] = {}
     with (

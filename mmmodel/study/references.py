@@ -23,7 +23,8 @@ def counts(kernel: Any) -> Counts:
 
 def due(kernel: Any) -> Counts:
     """What HZR and PC should be now: one for each reference that exists."""
-    return kernel.references_due()
+    held, count = kernel.references_due()
+    return held, count
 
 
 def page_state(page: Page) -> str:

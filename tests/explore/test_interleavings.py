@@ -9,8 +9,8 @@ import pytest
 
 import mmmodel as mm
 from mmmodel import data
-from mmmodel.explore.checking import MOST_CPUS
 from mmmodel.explore.concurrent import PROGRAMS
+from mmmodel.explore.scenarios import MOST_CPUS
 from mmmodel.kernel.arches import FLUSHING
 from mmmodel.kernel.mm_types import Mm, Page
 from mmmodel.kernel.patches import PageRefcount

@@ -21,10 +21,10 @@ from typing import Any, NamedTuple
 from greenlet import getcurrent, greenlet
 
 import mmmodel as mm
-from mmmodel.explore.concurrent import Operation, Program
 from mmmodel.explore.interleavings import Walk, explore
 from mmmodel.explore.invariants import broken
-from mmmodel.explore.pieces import Explorer
+from mmmodel.explore.pieces import Pieces
+from mmmodel.explore.scenarios import Operation, Program
 from mmmodel.kernel.arches import ARCHES
 from mmmodel.kernel.machine import Cpu, KernelBug, Var
 from mmmodel.kernel.mm_types import Mm, MmuGather, Page, PageTable
@@ -263,12 +263,12 @@ def every_state(build: mm.Build, program: Program, cpus: int) -> Found:
 def ours(build: mm.Build, program: Program, cpus: int) -> Found:
     """The same of the exploration."""
     verdict, outcomes = explore(build, program, cpus)
-    walk = Walk(Explorer(build, program, cpus))
+    walk = Walk(Pieces(build, program, cpus))
     walk.run(10**9, float("inf"), None)
     contents = set()
     for state, _ in walk.parents:
-        walk.explorer.memory.load(state)
-        contents.add(content(walk.explorer.kernel))
+        walk.pieces.memory.state = walk.pieces.memory.view(state)
+        contents.add(content(walk.pieces.kernel))
     assert verdict.complete
     assert verdict.states == len(walk.parents)
     return Found(None if verdict else verdict.depth, {verdict.broken} - {""}, outcomes, contents, verdict.states)

@@ -12,8 +12,9 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 import mmmodel as mm
-from mmmodel.explore.concurrent import PROGRAMS, RECLAIM, REUSE, Operation, Program, munmap, read
+from mmmodel.explore.concurrent import PROGRAMS, RECLAIM, REUSE, munmap, read
 from mmmodel.explore.interleavings import explore
+from mmmodel.explore.scenarios import Operation, Program
 from mmmodel.explore.sharing import UNASKED, Meaning, noting
 from mmmodel.kernel.mm_types import Mm, Page
 

@@ -10,8 +10,9 @@ import pytest
 from spin import INVARIANTS, PATCHES, Result, run
 
 import mmmodel as mm
-from mmmodel.explore.concurrent import PROGRAMS, Operation, Program, munmap
+from mmmodel.explore.concurrent import PROGRAMS, munmap
 from mmmodel.explore.interleavings import explore
+from mmmodel.explore.scenarios import Operation, Program
 from mmmodel.explore.tracing import Verdict
 from mmmodel.kernel.patches import PATCHES as CLASSES
 from mmmodel.kernel.versions import VERSIONS

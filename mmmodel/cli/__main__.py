@@ -1,0 +1,5 @@
+"""python -m mmmodel.cli"""
+
+from . import main
+
+main()

@@ -1,0 +1,124 @@
+"""Scenarios by their names: sequential ones, which run, and concurrent ones, which are explored."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
+
+from ..words import BuildError
+
+MOST_CPUS = 8
+Ops = Iterator[str]
+Operation = tuple[str, Callable[[Any], object]]
+
+
+class Scenario(NamedTuple):
+    """A program to run on a booted kernel. `memory_mib`: the machine it is run on."""
+
+    name: str
+    says: str
+    run: Callable[..., Ops]
+    memory_mib: int = 256
+
+
+class Program(NamedTuple):
+    """`set_up(kernel, cpus)` prepares the state and returns each CPU's operations; they share no local variables."""
+
+    name: str
+    says: str
+    set_up: Callable[..., list[list[Operation]]]
+    cpus: int
+    fewest: int
+
+    def operations(self, kernel: Any, cpus: int, **options: Any) -> list[list[Operation]]:
+        """Run the set-up; what each CPU does then, as (name, function of the kernel).
+
+        Raises BuildError if it returns anything else, or operations that share Python variables somebody could change.
+        """
+        found = self.set_up(kernel, cpus, **options)
+        if not isinstance(found, list | tuple) or not all(isinstance(each, list | tuple) for each in found):
+            raise BuildError(f"{self.name} must return a list of operations for each CPU, not {found!r}")
+        if len(found) > cpus:
+            raise BuildError(f"{self.name} returns operations for {len(found)} CPUs, but there are {cpus}")
+        for operation in (operation for each in found for operation in each):
+            if not isinstance(operation, tuple) or len(operation) != 2 or not callable(operation[1]):
+                raise BuildError(f"{self.name}: an operation is (name, function of the kernel), not {operation!r}")
+            for name, value in shared_variables(operation[1]):
+                raise BuildError(
+                    f"{self.name}: operation {operation[0]} uses the Python variable {name}, a {type(value).__name__}: "
+                    f"keep what is to be remembered on the kernel (k.{name}), where every CPU finds it"
+                )
+        return [list(each) for each in found]
+
+
+def shared_variables(function: Any) -> Iterator[tuple[str, Any]]:
+    """The variables of an enclosing function that are lists, dictionaries or sets."""
+    code, cells = getattr(function, "__code__", None), getattr(function, "__closure__", None) or ()
+    for name, cell in zip(code.co_freevars if code else (), cells, strict=True):
+        if isinstance(cell.cell_contents, list | dict | set):
+            yield name, cell.cell_contents
+
+
+SEQUENTIAL: dict[str, Scenario] = {}
+PROGRAMS: dict[str, Program] = {}
+
+
+def known() -> list[str]:
+    """The names of all scenarios there are."""
+    return [*SEQUENTIAL, *PROGRAMS]
+
+
+def official(function: object) -> bool:
+    """Is it one of the investigation, and not a reader's?"""
+    return getattr(function, "__module__", "").startswith("mmmodel.")
+
+
+def register(entry: Scenario | Program, function: Any) -> Any:
+    """Enter a scenario: a reader's may replace a reader's of that name, as happens when a cell runs again.
+
+    Raises BuildError if it would replace another, or is no function.
+    """
+    if not callable(function):
+        raise BuildError(f"scenario {entry.name} must be a function, not {function!r}")
+    there = SEQUENTIAL.get(entry.name) or PROGRAMS.get(entry.name)
+    if there and official(there[2]) and not official(function):
+        raise BuildError(f"{entry.name} is a scenario of the investigation: give yours another name")
+    for registry in (SEQUENTIAL, PROGRAMS):
+        registry.pop(entry.name, None)
+    home: dict[str, Any] = SEQUENTIAL if isinstance(entry, Scenario) else PROGRAMS
+    home[entry.name] = entry._replace(says=(function.__doc__ or "").strip())
+    return function
+
+
+def named(name: object) -> None:
+    """Raise BuildError unless this is a name for a scenario."""
+    if not isinstance(name, str) or not name.strip():
+        raise BuildError(f"a scenario is a function with a name, as in @mm.scenario('mine'), not {name!r}")
+
+
+def scenario(name: str, memory_mib: int = 256) -> Callable[[Callable[..., Ops]], Callable[..., Ops]]:
+    """Register a sequential scenario; its docstring says what it shows.
+
+    The function is a generator: it drives the booted kernel that it gets, and yields the name of each operation after
+    it. `memory_mib`: the memory of the machine.
+
+    Raises BuildError for a name or a size that cannot be.
+    """
+    named(name)
+    if not isinstance(memory_mib, int) or not 8 <= memory_mib <= 4096:
+        raise BuildError(f"memory_mib of {name} must be 8 to 4096, not {memory_mib!r}")
+    return lambda run: register(Scenario(name, "", run, memory_mib), run)
+
+
+def program(name: str, cpus: int = 2, fewest: int = 2) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Register a concurrent scenario with its default and smallest number of CPUs; its docstring says what it shows.
+
+    The function sets up a booted kernel, `set_up(kernel, cpus)`, and returns for each CPU the list of its operations,
+    (name, function of the kernel). They are explored in every order of their steps, and share no Python variables.
+
+    Raises BuildError for a name or a number of CPUs that cannot be.
+    """
+    named(name)
+    if not (isinstance(cpus, int) and isinstance(fewest, int) and 1 <= fewest <= cpus <= MOST_CPUS):
+        raise BuildError(f"cpus of {name} must be {fewest} to {MOST_CPUS}, not {cpus!r}")
+    return lambda set_up: register(Program(name, "", set_up, cpus, fewest), set_up)
