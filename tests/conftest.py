@@ -1,12 +1,16 @@
 """What several test files share."""
 
+import gc
 import os
 import shutil
+import sys
 
 import pytest
 from hypothesis import settings
 
 pytest_plugins = ["pytester"]
+gc.set_threshold(50_000)  # explorations make many objects and few cycles
+sys.modules["rfc3987_syntax"] = None  # compiled by jsonschema for seconds; no notebook has such a format
 REQUIRE_ALL = bool(os.environ.get("MMMODEL_REQUIRE_ALL"))
 
 # The suite is the same each time; `pytest --hypothesis-profile explore` looks where nobody looked before.

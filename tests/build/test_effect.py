@@ -1,7 +1,7 @@
 """What has no effect in a build, and why; and which patch lies on top."""
 
 import pytest
-from reader_patches import OverX
+from proposals import OverX
 
 import mmmodel as mm
 from mmmodel.explore.sequential import SEQUENTIAL

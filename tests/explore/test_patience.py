@@ -1,7 +1,7 @@
 """What does not return, waits for ever, or fails: undecided, a verdict with a witness, or one line."""
 
+import proposals as given
 import pytest
-import reader_patches as given
 
 import mmmodel as mm
 from mmmodel.explore.patience import PatchError

@@ -1,7 +1,7 @@
 """What a reader brings: patches of every kind, scenarios, mistakes. Each gets the verdict it deserves, or one line."""
 
+import proposals as given
 import pytest
-import reader_patches as given
 
 import mmmodel as mm
 from mmmodel.explore.concurrent import PROGRAMS

@@ -6,7 +6,7 @@ from itertools import permutations
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from reader_patches import OverX, OverY
+from proposals import OverX, OverY
 
 import mmmodel as mm
 from mmmodel.explore.answer_tree import find, insert

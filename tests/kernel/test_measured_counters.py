@@ -1,9 +1,9 @@
 """The model against real kernels: the counters after each operation, and where DEBUG_VM stopped them."""
 
 import re
-from collections import Counter
 from functools import cache
 from itertools import groupby
+from typing import NamedTuple
 
 import pytest
 
@@ -40,11 +40,19 @@ def readable(key):
     return "-".join([*filter(None, words), f"{cpus}cpu", f"{memory}M", scenario])
 
 
+class Modelled(NamedTuple):
+    """What the model does: its rows without their numbers, the log, and whether everything holds."""
+
+    rows: list
+    dmesg: list
+    holds: bool
+
+
 @cache
 def modelled(build, scenario):
-    """The model's rows without their numbers. 2000 cycles are not written down step by step."""
-    trace = run(build, SEQUENTIAL[scenario], journal=False) if scenario == LONG else mm.trace(build, scenario)
-    return [row[1:] for row in trace.rows]
+    """Once for all that is compared. Long runs are not written down step by step."""
+    trace = run(build, SEQUENTIAL[scenario], journal=scenario not in (LONG, "fork-pressure"))
+    return Modelled([row[1:] for row in trace.rows], trace.dmesg, trace.verdict.holds)
 
 
 def number(text):
@@ -59,7 +67,7 @@ MEASURED = {
 
 @pytest.mark.parametrize("key", [k for k in MEASURED if k[-1] in EXACT], ids=readable)
 def test_counters_are_those_of_the_measured_kernel(key):
-    assert modelled(build_of(key), key[-1]) == MEASURED[key]
+    assert modelled(build_of(key), key[-1]).rows == MEASURED[key]
 
 
 @pytest.mark.parametrize("key", [k for k in MEASURED if k[-1] == "fork-pressure"], ids=readable)
@@ -71,8 +79,8 @@ def test_fork_pressure_up_to_the_reuse_of_the_page(key):
     """
     build, measured = build_of(key), MEASURED[key]
     ops = [row[0] for row in measured]
-    end = len(ops) if mm.check(build, "fork-pressure").holds else ops.index("munmap_1") + 1
-    model = modelled(build, "fork-pressure")
+    model, _, holds = modelled(build, "fork-pressure")
+    end = len(ops) if holds else ops.index("munmap_1") + 1
     assert model[:end] == measured[:end]
     assert [row[0] for row in model] == ops
 
@@ -103,8 +111,8 @@ QUIET = [r for r in rows("crashes") if r["symptom"] == "none" and r["scenario"] 
 
 @pytest.mark.parametrize("row", QUIET, ids=crash_id)
 def test_a_run_without_an_error_line_has_none_in_the_model(row):
-    trace = run(build_of(series(row)), SEQUENTIAL[row["scenario"]], journal=False)
-    assert trace.rows[-1].op == "end"
+    trace = modelled(build_of(series(row)), row["scenario"])
+    assert trace.rows[-1][0] == "end"
     assert trace.dmesg == []
 
 
@@ -112,10 +120,10 @@ def test_a_run_without_an_error_line_has_none_in_the_model(row):
 def test_the_freed_page_comes_back_as_a_bad_page(kernel):
     """Where is an example (iteration 106, 107 or 59 on the measured kernels); that it does, and once, is not."""
     version, swap = kernel
-    trace = run(mm.Build(version=version, swap=swap), SEQUENTIAL[LONG], journal=False)
+    trace = modelled(mm.Build(version=version, swap=swap), LONG)
     (report,) = trace.dmesg
     assert "Bad page state: nonzero _count" in report
-    assert trace.rows[-1].op == "end"
+    assert trace.rows[-1][0] == "end"
 
 
 def mapped(k, slot=0):
@@ -194,85 +202,3 @@ def test_one_unmap_more_than_there_are_pins_frees_the_page(pins):
         kernel.munmap(kernel.init, slot * kernel.hpage_nr, (slot + 1) * kernel.hpage_nr)
     assert page.owner is None
     assert kernel.huge_zero_page.value is page
-
-
-# -- what a freed page costs: calls counted in instrumented kernels
-
-FUNCTIONS = {"hz_get": "get_huge_zero_page", "hz_put": "put_huge_zero_page"}
-LRU_LOCK = {
-    "lrulock_release_pages": "lru_lock release_pages",
-    "lrulock_page_cache_release": "lru_lock _page_cache_release",
-    "lrulock_pagevec_move": "lru_lock pagevec_lru_move_fn",
-}
-PAGES, CYCLES = 16384, 64
-WORKLOADS = {"munmap_64MiB_4K_anon_run1": PAGES, "64x_map_read_unmap_hugezero_run1": CYCLES}
-
-
-def counting(build):
-    """A kernel that counts calls by function, and the items of release_pages."""
-    calls = Counter()
-    kernel_class = build.kernel_class
-
-    def counted(name):
-        def call(kernel, *arguments):
-            calls[name] += 1
-            if name == "release_pages":
-                calls["release_pages_items"] += len(arguments[0])
-            return getattr(super(watched, kernel), name)(*arguments)
-
-        return call
-
-    metrics = {row["metric"] for row in rows("costs") if row["unit"] == "calls"}
-    names = {FUNCTIONS.get(metric, metric) for metric in metrics} - {"release_pages_items", *LRU_LOCK}
-    watched = type("Counting", (kernel_class,), {name: counted(name) for name in names})
-    return build.boot(memory_mib=32, kernel_class=watched), calls
-
-
-def unmap_4k_pages(k, pages):
-    slots = pages // k.hpage_nr
-    k.mmap(k.init, 0, slots * k.hpage_nr)
-    for address in range(slots * k.hpage_nr):
-        k.store(k.init, address, "data")
-    yield
-    k.munmap(k.init, 0, slots * k.hpage_nr)
-
-
-def map_read_unmap(k, cycles):
-    yield
-    for _ in range(cycles):
-        mapped(k)
-        k.munmap(k.init, 0, k.hpage_nr)
-
-
-@cache
-def calls_per_unit(build, workload):
-    """Calls for each freed page, or each cycle, rounded: one more or less in all is not a matter of the patch."""
-    units = 1024 if WORKLOADS[workload] == PAGES else CYCLES
-    if WORKLOADS[workload] == PAGES:
-        build = mm.Build(build.version, build.arch, build.swap, False, patches=build.patches)
-    kernel, calls = counting(build)
-    steps = (unmap_4k_pages if WORKLOADS[workload] == PAGES else map_read_unmap)(kernel, units)
-    next(steps)
-    calls.clear()
-    kernel.costs.clear()
-    next(steps, None)
-    found = {metric: calls[FUNCTIONS.get(metric, metric)] for metric in [*calls, *FUNCTIONS]}
-    found |= {metric: kernel.costs[name] for metric, name in LRU_LOCK.items()}
-    return {metric: round(number / units) for metric, number in found.items()}
-
-
-COSTS = {}
-for row in rows("costs"):
-    if row["unit"] == "calls" and row["workload"] in WORKLOADS:
-        key = row["arch"], row["version"], row["swap"], "n", row["patches"], row["workload"]
-        COSTS.setdefault(key, {})[row["metric"]] = round(int(row["value"]) / WORKLOADS[row["workload"]])
-
-
-@pytest.mark.parametrize("key", COSTS, ids=lambda key: "-".join(filter(None, key)))
-def test_calls_per_freed_page_are_those_of_the_measured_kernel(key):
-    """Page-table pages, freed in each cycle, are left out: on most arches that is later, in an RCU callback."""
-    tables = {"put_page_testzero", "free_hot_cold_page"} if WORKLOADS[key[-1]] == CYCLES else set()
-    model = calls_per_unit(build_of(key), key[-1])
-    assert {metric: model.get(metric, 0) for metric in COSTS[key].keys() - tables} == {
-        metric: calls for metric, calls in COSTS[key].items() if metric not in tables
-    }

@@ -103,6 +103,5 @@ def test_thp_on_an_arch_without_it_is_labelled():
     assert not mm.Build(thp=True).hypothetical
 
 
-@pytest.mark.parametrize("build", [*HOLD, *BREAK], ids=repr)
-def test_repr_is_code_that_makes_the_same_build(build):
-    assert eval(repr(build), {"mm": mm}) == build
+def test_repr_is_code_that_makes_the_same_build():
+    assert [build for build in (*HOLD, *BREAK) if eval(repr(build), {"mm": mm}) != build] == []

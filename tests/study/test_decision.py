@@ -31,16 +31,13 @@ def test_the_answers(question, good):
 
 
 def test_the_question_about_other_archs_can_be_answered_with_no(monkeypatch):
-    monkeypatch.setitem(FIXES, "shortcut", ("quick-hack", "nr1-shortcut"))
-    decision.verdicts.cache_clear()
-    try:
-        answer = decision.elsewhere("shortcut")
-        assert not answer.good
-        assert any(
-            said.startswith("arm64, SWAP on: references-balance breaks in map-read-unmap") for said in answer.evidence
-        )
-    finally:
-        decision.verdicts.cache_clear()
+    monkeypatch.setattr(decision, "FIXES", {"shortcut": ("quick-hack", "nr1-shortcut")})
+    monkeypatch.setattr(decision, "verdicts", decision.verdicts.__wrapped__)
+    answer = decision.elsewhere("shortcut")
+    assert not answer.good
+    assert any(
+        said.startswith("arm64, SWAP on: references-balance breaks in map-read-unmap") for said in answer.evidence
+    )
 
 
 def test_a_run_that_ends_early_is_no_evidence_about_the_race():

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cache
+from operator import attrgetter
 from types import FunctionType, MethodType
 from typing import Any, NamedTuple
 
@@ -142,20 +143,23 @@ IRRELEVANT = {"blocked", "build", "costs", "cpu", "dmesg", "quiet", "scheduler"}
 PLAIN = {type(None), int, str, frozenset}
 
 
+FIELDS = {kind: attrgetter(*kind.__slots__) for kind in (Page, Var, Mm, Cpu, MmuGather, PageTable)}
+
+
 def freeze(thing: Any, seen: dict[int, Any]) -> Any:
     """A value that is equal for equal structures, shared parts included."""
     kind = type(thing)
     if kind in PLAIN:
         return thing
-    if isinstance(thing, bool | type | FunctionType | MethodType):
-        return str(thing) if kind is bool else thing.__name__
     if isinstance(thing, tuple):
         return tuple([item if type(item) in PLAIN else freeze(item, seen) for item in thing])
+    if isinstance(thing, bool | type | FunctionType | MethodType):
+        return str(thing) if kind is bool else thing.__name__
     if id(thing) in seen:
         return seen[id(thing)]
     seen[id(thing)] = ("seen", len(seen))
-    if isinstance(thing, Page | Var | Mm | Cpu | MmuGather | PageTable):
-        parts: Any = [getattr(thing, field) for field in kind.__slots__]
+    if kind in FIELDS:
+        parts: Any = FIELDS[kind](thing)
     elif isinstance(thing, dict):
         parts = [part for item in thing.items() for part in item]
     elif isinstance(thing, V4_5):
@@ -165,7 +169,7 @@ def freeze(thing: Any, seen: dict[int, Any]) -> Any:
     else:
         assert kind.__name__.endswith("iterator"), kind
         parts = thing.__reduce__()[1:]
-    return kind.__name__, *[part if type(part) in PLAIN else freeze(part, seen) for part in parts]
+    return kind, *[part if type(part) in PLAIN else freeze(part, seen) for part in parts]
 
 
 def outcome(kernel: Any) -> Any:
