@@ -53,6 +53,7 @@ def test_the_sample_covers_every_pair():
     assert len(SAMPLE) < 2 * len(PATCHES) * len(VERSIONS)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("build", SAMPLE, ids=repr)
 def test_every_scenario_runs_to_an_end(build):
     """Broken or not: the verdict is an invariant's, never a Python error. Without THP there is nothing to break."""

@@ -98,4 +98,4 @@ def test_the_kernel_of_the_lab_is_this_interpreter(lab, home):
     (spec,) = home.glob("jupyter/*/kernels/python3/kernel.json")
     assert os.environ["JUPYTER_PATH"].split(os.pathsep) == [str(spec.parents[2]), "before"]
     assert json.loads(spec.read_text())["argv"][0] == sys.executable
-    assert json.loads(spec.read_text())["argv"][-3] == str(Path(mm.__file__).with_name("environment.py"))
+    assert json.loads(spec.read_text())["argv"][-3] == str(Path(mm.__file__).with_name("report") / "environment.py")

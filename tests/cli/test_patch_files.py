@@ -105,6 +105,7 @@ def test_a_matrix_takes_files_in_all_its_processes():
     assert result.returncode == 1
 
 
+@pytest.mark.slow
 def test_the_workers_of_a_pool_that_was_not_forked_know_them_too():
     from concurrent.futures import ProcessPoolExecutor
     from multiprocessing import get_context

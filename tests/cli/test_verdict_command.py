@@ -15,6 +15,7 @@ def shown(*words, **environment):
     return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("words", [
     ("zap-vs-shrinker", "--version", "v4.5", "--arch", "x86", "--witness"), ("two-mappings", "--witness"),
     ("fault-vs-shrinker", "--version", "v5.13", "--arch", "x86", "--witness"),
@@ -42,6 +43,7 @@ def test_an_undecided_verdict_exits_with_3(words, status, bound):
     assert row["holds"] is {0: True, 1: False, 3: None}[status]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("words", [
     ("verdict", "zap-vs-shrinker", "--version", "v4.7", "--cpus", "7"), ("verdict", "--version", "v4.7", "--cpus", "7"),
     ("matrix", "--format", "csv"),

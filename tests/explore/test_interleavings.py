@@ -226,6 +226,7 @@ def test_every_scenario_and_version_is_counted() -> None:
     assert set(counted()) == set(product(PROGRAMS, VERSIONS))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("scenario", "version"), counted())
 def test_state_counts(scenario: str, version: str) -> None:
     """After an intended change of the model: python benchmarks/state_counts.py --write."""

@@ -14,12 +14,14 @@ class Slow(mm.Patch):
         super().put_huge_zero_page()
 
 
+@pytest.mark.slow
 def test_a_long_exploration_of_a_readers_patch_is_no_code_that_does_not_return(monkeypatch):
     monkeypatch.setattr("mmmodel.explore.patience.PATIENCE", 0.2)
     verdict = mm.check(mm.Build("v4.7", patches=[Slow]), "zap-vs-shrinker", 5)
     assert (verdict.status, verdict.states) == ("holds", 152781)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("patch", [given.Loop, given.SpinsOnAWord])
 @pytest.mark.parametrize("scenario", ["map-read-unmap", "zap-vs-shrinker"])
 def test_a_patch_that_does_not_return_is_undecided(patch, scenario):

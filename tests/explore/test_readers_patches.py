@@ -28,6 +28,7 @@ RIGHT = [
 ]  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("patch", "toggles"), RIGHT, ids=str)
 def test_a_right_fix_holds_however_it_counts(patch, toggles):
     assert broken_in(mm.Build("v4.6", patches=[patch], **toggles)) == set()
@@ -191,6 +192,7 @@ class Counts(mm.Patch):
         super().put_huge_zero_page()
 
 
+@pytest.mark.slow
 def test_rounds_are_told_apart_by_what_a_patch_remembers():
     verdict = mm.check(mm.Build("v4.7", patches=[Counts]), "unmap-until-panic")
     assert (verdict.broken, verdict.what) == ("no-bug", "450 puts")

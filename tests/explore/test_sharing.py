@@ -164,6 +164,7 @@ def test_a_noting_kernel_runs_as_any_other():
     assert len(used) == len(set(used))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("scenario", SCENARIOS)
 def test_verdicts_in_common_are_those_of_each_build(scenario):
     """A sample of all builds with huge pages of a size, in an order of its own for each scenario."""
@@ -261,6 +262,7 @@ def made(number, body, file):
     return names[f"P{number}"]
 
 
+@pytest.mark.slow
 @settings(max_examples=25, deadline=None)
 @given(st.lists(st.tuples(functions(), st.sampled_from(FILES)), min_size=2, max_size=3), st.randoms())
 def test_a_matrix_says_what_each_check_says_in_any_order_of_the_rows(drawn, chosen):

@@ -23,6 +23,8 @@ from mmmodel.explore.invariants import broken
 from mmmodel.kernel.machine import KernelBug
 from mmmodel.kernel.mm_types import HUGE_ZERO_PAGE
 
+pytestmark = pytest.mark.slow
+
 SLOTS, CPUS, PROCESSES, PINS, MEMORY = 2, 2, 3, 2, 8
 WHOLE, FIRST, SECOND = (0, 1), (0, 0.5), (0.5, 1)
 which = st.integers(0, 99)

@@ -15,6 +15,8 @@ from mmmodel.show.tables import label
 from mmmodel.study.at_a_glance import QUICK, told
 
 playwright = pytest.importorskip("playwright.sync_api")
+
+pytestmark = pytest.mark.slow
 NOTEBOOK = notebooks_dir() / "10-the-decision.ipynb"
 ARTIFACTS = Path(os.environ.get("MMMODEL_ARTIFACTS", ROOT / "build/screenshots"))
 SECONDS = 1000

@@ -140,6 +140,7 @@ def test_a_file_that_has_no_place(option, where, cause, tmp_path, monkeypatch):
     assert cause in line
 
 
+@pytest.mark.slow
 def test_a_full_disk(tmp_path):
     """A limit on the size of files, to any process that the run starts."""
     limited = lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (9000, 9000))  # noqa: E731
@@ -149,6 +150,7 @@ def test_a_full_disk(tmp_path):
     assert stderr_lines(done.stderr) == [f"Error: {out}/claims.html cannot be written: File too large"]
 
 
+@pytest.mark.slow
 def test_a_page_that_cannot_be_written_says_why(tmp_path):
     path, out = notebook(tmp_path / "n.ipynb", "print('x' * 500_000)"), tmp_path / "out"
     limited = lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (400_000, 400_000))  # noqa: E731
@@ -161,6 +163,7 @@ def test_a_page_that_cannot_be_written_says_why(tmp_path):
 # -- one after the other, and two at once
 
 
+@pytest.mark.slow
 def test_the_index_is_of_what_is_there(tmp_path):
     """Of an earlier run only what is not ours stays, and nothing outside the folder is touched."""
     out = tmp_path / "out"
@@ -187,6 +190,7 @@ def started(path, *options):
     return process
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("number", "group"), [(signal.SIGINT, True), (signal.SIGTERM, False), (signal.SIGTERM, True)])
 def test_an_interrupted_run(tmp_path, number, group):
     """While it runs a second one is refused; then it writes down what there is and says what happened to it."""
@@ -212,6 +216,7 @@ def test_an_interrupted_run(tmp_path, number, group):
         os.kill(int((tmp_path / "pid").read_text()), 0)
 
 
+@pytest.mark.slow
 def test_a_killed_run_does_not_pass_and_blocks_nobody(tmp_path):
     path, out = notebook(tmp_path / "n.ipynb", SLEEP), tmp_path / "out"
     process = started(path, "-o", out)
@@ -223,6 +228,7 @@ def test_a_killed_run_does_not_pass_and_blocks_nobody(tmp_path):
     assert CliRunner().invoke(main, ["run", str(path), "-o", str(out)]).exit_code == 0
 
 
+@pytest.mark.slow
 def test_a_hung_cell_costs_its_time_and_little_more(tmp_path):
     path = notebook(tmp_path / "n.ipynb", "import signal, time\nsignal.signal(signal.SIGINT, signal.SIG_IGN)", SLEEP)
     clock = time.monotonic()

@@ -15,6 +15,8 @@ from serving import cell, served, write_notebook
 
 import mmmodel as mm
 
+pytestmark = pytest.mark.slow
+
 SHOWN = """
 import json, sys, matplotlib, pandas
 facts = {"optimize": sys.flags.optimize, "startup": "started" in globals(), "dpi": matplotlib.rcParams["figure.dpi"]}

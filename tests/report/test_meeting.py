@@ -129,6 +129,7 @@ def test_toggles_are_parameters_of_all_copies(notebook, tmp_path):
 # -- what is served
 
 
+@pytest.mark.slow
 def test_the_page_shows_results_and_no_code(notebook, tmp_path):
     with served(tmp_path / "log", "meeting", notebook, "--no-browser", "--arch", "x86") as (url, _):
         friend = visitor()
@@ -152,6 +153,7 @@ def test_the_page_shows_results_and_no_code(notebook, tmp_path):
         assert get(beside, friend)[0] == 200, "a link to another notebook works, without the token"
 
 
+@pytest.mark.slow
 def test_nothing_is_shown_without_the_token(notebook, tmp_path):
     with served(tmp_path / "log", "meeting", notebook, "--no-browser") as (url, process):
         server, path, token = re.fullmatch(r"(http://127.0.0.1:\d+)(/.*)\?token=(.*)", url).groups()
@@ -167,6 +169,7 @@ def test_nothing_is_shown_without_the_token(notebook, tmp_path):
         assert addresses == {"127.0.0.1"}
 
 
+@pytest.mark.slow
 def test_ctrl_c_ends_the_server_and_its_kernels(notebook, tmp_path):
     temporary = tmp_path / "temporary"
     temporary.mkdir()
@@ -183,6 +186,7 @@ def test_ctrl_c_ends_the_server_and_its_kernels(notebook, tmp_path):
     assert list(temporary.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_a_browser_is_opened_and_the_token_is_in_no_list_of_processes(notebook, tmp_path):
     script, told = tmp_path / "browser", tmp_path / "told"
     script.write_text(f'#!/bin/sh\ncat "${{1#file://}}" > {told}.new\necho "$1" >> {told}.new\nmv {told}.new {told}\n')

@@ -10,6 +10,8 @@ from notebooks_to_run import CLAIM, SUMMARY, failure, notebook, page
 from mmmodel import data
 from mmmodel.report.run import run
 
+pytestmark = pytest.mark.slow
+
 FIGURE = """
 import matplotlib.pyplot as plt
 from IPython.display import HTML, display

@@ -15,6 +15,8 @@ from notebooks_to_run import PARAMETERS, STUCK, alive, failure, notebook, page
 from mmmodel.report import page as report
 from mmmodel.report.run import UsageError, run
 
+pytestmark = pytest.mark.slow
+
 
 def test_a_stuck_cell_is_ended_with_its_kernel(tmp_path):
     stuck = notebook(tmp_path / "stuck.ipynb", "print('before')", STUCK, "print('after')")

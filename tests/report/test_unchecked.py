@@ -11,6 +11,8 @@ from mmmodel.report.notebooks import promised
 from mmmodel.report.run import run
 from mmmodel.report.unchecked import claims_in, unchecked
 
+pytestmark = pytest.mark.slow
+
 MAKE = "import mmmodel as mm\n"
 HIDE = "try:\n    mm.claim('M09', False)\nexcept AssertionError:\n    pass"
 CODE = {

@@ -25,6 +25,7 @@ COUNTED = [r for r in rows("costs") if r["unit"] == "calls" and r["workload"].sp
 RUNS = {run: list(metrics) for run, metrics in groupby(sorted(COUNTED, key=key), key)}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("run", RUNS, ids=lambda run: "-".join(filter(None, run)))
 def test_calls_are_those_of_the_measured_kernel(run):
     """The count per page or cycle exactly, a constant of at most LEFTOVERS."""
@@ -55,6 +56,7 @@ def test_counting_changes_nothing():
     assert counts["free_pages_and_swap_cache"] == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("patch", [(), ("quick-hack",), ("q2",), ("q3",), ("q4",), ("page-refcount",)], ids=str)
 @pytest.mark.parametrize("swap", [True, False])
 @pytest.mark.parametrize("arch", ["s390", "x86", "ia64", "powerpc"])

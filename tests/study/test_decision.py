@@ -9,6 +9,8 @@ from mmmodel.show import decision_view as decision_figures
 from mmmodel.study import decision
 from mmmodel.study.decision import FIXES, MUST, answers
 
+pytestmark = pytest.mark.slow
+
 RIGHT = ["question 4", "the page's own count", "quick hack and macro"]
 
 

@@ -28,6 +28,7 @@ def table():
     return mm.matrix(**SAMPLE)
 
 
+@pytest.mark.slow
 def test_builds_said_to_be_the_same_are(table):
     """Row by row what checking each build by itself says."""
     assert len(table) == 4 * 4 * 2 * 5 * 5
@@ -42,6 +43,7 @@ def test_what_is_asked_for_twice_is_in_the_table_once():
     assert mm.matrix(["s390", "s390"], ["v4.6"], [True, True], ["q2", ("q2",)], ["fork", "fork"]).equals(once)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("pool", [ThreadPoolExecutor, ProcessPoolExecutor])
 def test_any_executor(pool):
     small = SAMPLE | {"versions": ["v4.6"]}
@@ -73,6 +75,7 @@ def cluster():
         process.wait()
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")
 def test_a_worker_that_dies_half_way(cluster, table):
     from distributed import Client
@@ -105,6 +108,7 @@ def test_no_scheduler_is_bad_usage():
     assert len(result.stderr.splitlines()) == 1
 
 
+@pytest.mark.slow
 def test_a_table_has_the_three_answers():
     class Slow(given.SpinsOnAWord):
         """Does not return where it is called."""

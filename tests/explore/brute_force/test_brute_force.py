@@ -18,6 +18,8 @@ from mmmodel.explore.scenarios import Operation, Program
 from mmmodel.explore.sharing import UNASKED, Meaning, noting
 from mmmodel.kernel.mm_types import Mm, Page
 
+pytestmark = pytest.mark.slow
+
 GENERATIONS = ("v4.5", "v4.6", "v4.7", "v4.9", "v5.13")
 
 

@@ -17,10 +17,13 @@ from mmmodel.explore.tracing import Verdict
 from mmmodel.kernel.patches import PATCHES as CLASSES
 from mmmodel.kernel.versions import VERSIONS
 
-pytestmark = pytest.mark.skipif(
-    shutil.which("spin") is None or shutil.which("gcc") is None,
-    reason="SPIN checks the models: install the Debian packages spin and gcc",
-)
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(
+        shutil.which("spin") is None or shutil.which("gcc") is None,
+        reason="SPIN checks the models: install the Debian packages spin and gcc",
+    ),
+]
 
 HOLDS = None
 # version, arch, SWAP, patch, the invariant that breaks
