@@ -29,8 +29,6 @@ class Waits(mm.Patch):
 
 
 SINGULAR, PLURAL = "free_page_and_swap_cache(page)", "free_pages_and_swap_cache(pages, nr)"
-
-
 NOTES = {
     "an arch of its own": ({"arch": "sh"}, [function("_tlb_remove_page(tlb, page)")],
                            ["MyFix has no effect: sh has its own _tlb_remove_page"]),

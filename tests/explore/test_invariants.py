@@ -1,6 +1,7 @@
 """No invariant is vacuous: for each there is a build that breaks it. And the guards of question 1."""
 
 import pytest
+from two_mappings import boot, unmap
 
 import mmmodel as mm
 from mmmodel.explore.invariants import INVARIANTS, broken
@@ -8,19 +9,6 @@ from mmmodel.kernel.machine import Deadlock, KernelBug
 from mmmodel.kernel.mm_types import HUGE_ZERO_PAGE
 
 NAMED = {invariant.name: invariant for invariant in INVARIANTS}
-
-
-def boot(build, cpus=1):
-    """A kernel with two huge zero mappings, at slots 0 and 1."""
-    kernel = build.boot(cpus=cpus, memory_mib=16)
-    for slot in (0, 1):
-        kernel.mmap(kernel.init, slot * kernel.hpage_nr, (slot + 1) * kernel.hpage_nr)
-        kernel.load(kernel.init, slot * kernel.hpage_nr)
-    return kernel
-
-
-def unmap(kernel, slot):
-    kernel.munmap(kernel.init, slot * kernel.hpage_nr, (slot + 1) * kernel.hpage_nr)
 
 
 def unmapped(build):

@@ -77,17 +77,9 @@ def pages(*acts):
 
 
 LATE = [("alloc", "first", 0), ("put_page", "first", 0), ("alloc", "A", 0), ("put_page", "first", 0), ("alloc", "B", 0)]
-
-
 TAIL = [("alloc", "driver", 1), ("tail", "tail", "driver"), ("get_page", "tail", 0), ("put_page", "tail", 0)]
-
-
 ONCE = [("alloc", "A", 0), ("put_page", "A", 0), ("alloc", "B", 0), ("put_page", "B", 0), ("alloc", "C", 0)]
-
-
 PINNED = [("alloc", "A", 0), ("get_page", "A", 0), ("put_page", "A", 0), ("put_page", "A", 0), ("alloc", "B", 0)]
-
-
 TWICE = [("alloc", "A", 0), ("put_page", "A", 0), ("put_page", "A", 0), ("alloc", "B", 0)]
 
 

@@ -1,26 +1,16 @@
 """The guards of question 1, as patches: they fire at the first bad unmap and do not repair it."""
 
+from dataclasses import replace
+
 import pytest
+from two_mappings import boot, unmap
 
 import mmmodel as mm
 from mmmodel.explore.invariants import broken
 from mmmodel.explore.sequential import SEQUENTIAL
 from mmmodel.kernel.machine import KernelBug
 from mmmodel.kernel.mm_types import HUGE_ZERO_PAGE
-
-
-def boot(build, cpus=1):
-    """A kernel with two huge zero mappings, at slots 0 and 1."""
-    kernel = build.boot(cpus=cpus, memory_mib=16)
-    for slot in (0, 1):
-        kernel.mmap(kernel.init, slot * kernel.hpage_nr, (slot + 1) * kernel.hpage_nr)
-        kernel.load(kernel.init, slot * kernel.hpage_nr)
-    return kernel
-
-
-def unmap(kernel, slot):
-    kernel.munmap(kernel.init, slot * kernel.hpage_nr, (slot + 1) * kernel.hpage_nr)
-
+from mmmodel.study.guards import guarded
 
 CORRECT = [
     mm.Build(version="v4.5", arch="s390"),
@@ -30,20 +20,7 @@ CORRECT = [
     *[mm.Build(version=version) for version in ("v4.7", "v4.9", "v5.2", "v5.13", "v5.14")],
     *[mm.Build(patches=[patch]) for patch in ("quick-hack", "q2", "q3", "q4")],
 ]
-
-
 BAD = [mm.Build(), mm.Build(swap=False), mm.Build(version="v4.7", swap=False), mm.Build(arch="sh", thp=True)]
-
-
-def guarded(build, guard, debug_vm=True):
-    return mm.Build(
-        version=build.version,
-        arch=build.arch,
-        swap=build.swap,
-        thp=build.thp,
-        debug_vm=debug_vm,
-        patches=[*build.patches, guard],
-    )
 
 
 @pytest.mark.parametrize("guard", ["q1-guard", "q1-guard-put-page"])
@@ -58,7 +35,7 @@ def test_a_guard_fires_at_the_first_bad_unmap(build, guard):
 @pytest.mark.parametrize("build", BAD, ids=repr)
 def test_a_guard_detects_but_does_not_repair(build):
     assert (
-        mm.trace(guarded(build, "q1-guard", debug_vm=False), "two-mappings").rows
+        mm.trace(replace(guarded(build, "q1-guard"), debug_vm=False), "two-mappings").rows
         == mm.trace(build, "two-mappings").rows
     )
 

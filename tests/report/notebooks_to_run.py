@@ -8,14 +8,8 @@ from bs4 import BeautifulSoup
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 PARAMETERS = "arch = 's390'\nswap: bool = True\npatches: list[str] = []\nsteps: int | None = None\ndepth = 1 + 1"
-
-
 CLAIM = "from mmmodel.claims import claim\n"
-
-
 STUCK = "import os; open('pid', 'w').write(str(os.getpid()))\nwhile True: pass"
-
-
 SUMMARY = """
 from mmmodel.claims import claim
 claim("M09", True)

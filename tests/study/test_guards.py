@@ -9,16 +9,12 @@ from mmmodel.kernel.versions import VERSIONS
 from mmmodel.study.guards import PROGRAMS, goes_wrong_at, guarded, stops_at
 
 WITH_THP = [arch for arch, facts in ARCHES.items() if facts["thp"] == "y"]
-
-
 BROKEN = [
     *[mm.Build(version=v, swap=False) for v in ("v4.6", "v4.7", "v4.9", "v5.2", "v5.13")],
     mm.Build(),
     *[mm.Build(arch=arch, thp=True) for arch in ("sh", "um", "ia64")],
     *[mm.Build(patches=[q, "nr1-shortcut"]) for q in ("q2", "q3", "q4")],
 ]
-
-
 CORRECT = [
     *[mm.Build(version=v, arch=arch) for v in VERSIONS for arch in ("x86", "s390") if (v, arch) != ("v4.6", "s390")],
     *[mm.Build(patches=[fix]) for fix in ("quick-hack", "q2", "q3", "q4", "page-refcount", "revert")],

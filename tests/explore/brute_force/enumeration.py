@@ -141,8 +141,6 @@ IRRELEVANT = {"blocked", "build", "costs", "cpu", "dmesg", "quiet", "scheduler"}
 
 
 PLAIN = {type(None), int, str, frozenset}
-
-
 FIELDS = {kind: attrgetter(*kind.__slots__) for kind in (Page, Var, Mm, Cpu, MmuGather, PageTable)}
 
 

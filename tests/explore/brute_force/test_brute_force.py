@@ -21,11 +21,7 @@ from mmmodel.kernel.mm_types import Mm, Page
 pytestmark = pytest.mark.slow
 
 GENERATIONS = ("v4.5", "v4.6", "v4.7", "v4.9", "v5.13")
-
-
 BUILDS = [mm.Build(version, arch) for version in GENERATIONS for arch in ("x86", "s390")]
-
-
 PATCHED = [
     *[("zap-vs-shrinker", mm.Build("v4.6", "s390", swap=False, patches=stack)) for stack in ((), ("q2",), ("q4",))],
     *[("zap-vs-shrinker", mm.Build("v4.6", "s390", patches=[name])) for name in ("quick-hack", "q3", "page-refcount")],
@@ -103,8 +99,6 @@ FEW_SCHEDULES = [
     tiny("01", "munmap", "pin unpin"),
     tiny("", "read", "shrink"),
 ]
-
-
 RETRIES = [
     tiny("", "read", "other:read"),
     tiny("", "read madvise", "shrink"),

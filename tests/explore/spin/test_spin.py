@@ -77,8 +77,6 @@ FAULT = [
     ("v5.14", "s390", False, "none", "unrecognised"),
     ("v5.14", "s390", False, "pfn-lock", HOLDS),
 ]
-
-
 quickly = partial(run, pan_options=["-O0"])  # compiling takes longer than a small search
 
 
