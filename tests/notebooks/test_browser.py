@@ -31,7 +31,7 @@ TOGGLES = [
 FOCUSED = "e => { const look = getComputedStyle(e); return [look.outlineStyle, parseFloat(look.outlineWidth)] }"
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture(scope="module", autouse=True)
 def one_at_a_time(tmp_path_factory):
     """Two servers and two browsers at once make each other slow."""
     with (tmp_path_factory.getbasetemp().parent / "browser.lock").open("w") as lock:
@@ -39,26 +39,24 @@ def one_at_a_time(tmp_path_factory):
         yield
 
 
-@pytest.fixture
-def notebook(tmp_path):
-    """A copy, for JupyterLab saves what it runs."""
-    return Path(shutil.copy(NOTEBOOK, tmp_path))
-
-
-@pytest.fixture
-def page(chromium):
-    """A page that notes what goes wrong in it (`wrong`): errors, and requests that leave this machine."""
+@pytest.fixture(scope="module")
+def browser(chromium):
     with playwright.sync_playwright() as play:
         browser = play.chromium.launch(executable_path=chromium, args=CHROMIUM)
-        page = browser.new_page(viewport={"width": 1920, "height": 1200})
-        page.set_default_timeout(60 * SECONDS)
         playwright.expect.set_options(timeout=60 * SECONDS)
-        page.wrong = []
-        page.on("console", lambda said: page.wrong.append(said.text) if said.type == "error" else None)
-        page.on("pageerror", lambda error: page.wrong.append(str(error)))
-        page.on("request", lambda request: note_if_outside(page, request.url))
-        yield page
+        yield browser
         browser.close()
+
+
+def new_page(browser):
+    """A page that notes what goes wrong in it (`wrong`): errors, and requests that leave this machine."""
+    page = browser.new_page(viewport={"width": 1920, "height": 1200})
+    page.set_default_timeout(60 * SECONDS)
+    page.wrong = []
+    page.on("console", lambda said: page.wrong.append(said.text) if said.type == "error" else None)
+    page.on("pageerror", lambda error: page.wrong.append(str(error)))
+    page.on("request", lambda request: note_if_outside(page, request.url))
+    return page
 
 
 def note_if_outside(page, url):
@@ -66,13 +64,16 @@ def note_if_outside(page, url):
         page.wrong.append(f"asked the network for {url}")
 
 
-@pytest.fixture(params=["lab", "meeting"])
-def opened(request, page, notebook, tmp_path):
-    """The explorer with the verdict, alive, in JupyterLab or as a dashboard."""
+@pytest.fixture(scope="module", params=["lab", "meeting"])
+def live(request, browser, tmp_path_factory):
+    """The explorer with the verdict, alive, in JupyterLab or as a dashboard; opened once for all tests."""
+    folder = tmp_path_factory.mktemp(request.param)
+    notebook = Path(shutil.copy(NOTEBOOK, folder))  # JupyterLab saves what it runs
     if request.param == "meeting":
         pytest.importorskip("voila", reason="pip install 'mmmodel[meeting]'")
-    arguments = ["meeting", notebook, "--no-browser"] if request.param == "meeting" else lab_options(tmp_path)
-    with served(tmp_path / "log", *arguments) as (url, _):
+    arguments = ["meeting", notebook, "--no-browser"] if request.param == "meeting" else lab_options(folder)
+    with served(folder / "log", *arguments) as (url, _):
+        page = new_page(browser)
         if request.param == "meeting":
             page.goto(url)
         else:
@@ -82,7 +83,16 @@ def opened(request, page, notebook, tmp_path):
         explorer.scroll_into_view_if_needed()
         explorer.name = request.param
         yield explorer
-        keep(explorer, "end")
+        page.close()
+
+
+@pytest.fixture
+def opened(live):
+    """The same, on the reported kernel."""
+    dropdown(live, "preset").select_option("the reported kernel")
+    read(live, mm.Build())
+    yield live
+    keep(live, "end")
 
 
 def keep(explorer, name):
