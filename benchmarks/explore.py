@@ -1,4 +1,4 @@
-"""Time to the verdict of zap-vs-shrinker: mmmodel, and SPIN on the independent model of tests/promela.
+"""Time to the verdict of zap-vs-shrinker: mmmodel, and SPIN on the independent model of tests/explore/spin.
 
 mmmodel is timed from the start of a Python process to its verdict, and without what comes before the exploration. SPIN
 is timed from the model to its verdict (generate, compile with -O2, run), with -O0, which is sooner done for a small
@@ -21,8 +21,8 @@ from typing import NamedTuple
 
 import mmmodel as mm
 
-sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
-from promela.spin import run, search
+sys.path.insert(0, str(Path(__file__).parent.parent / "tests/explore/spin"))
+from spin import run, search
 
 BUILDS = {"s390 v4.7": mm.Build("v4.7", "s390"), "x86 v4.6": mm.Build("v4.6", "x86")}
 OURS = """

@@ -1,4 +1,4 @@
-"""State counts of the exploration: data/state_counts.csv, which tests/test_explore.py explores again and compares.
+"""State counts of the exploration: data/state_counts.csv, which tests/explore explores again and compares.
 
 A change of the model that nobody meant shows there, even if it changes no verdict. One that was meant is written down:
 

@@ -1,18 +1,31 @@
 """What several test files share."""
 
+import gc
 import os
 import shutil
+import sys
 
 import pytest
 from hypothesis import settings
 
 pytest_plugins = ["pytester"]
+gc.set_threshold(50_000)  # explorations make many objects and few cycles
+sys.modules["rfc3987_syntax"] = None  # compiled by jsonschema for seconds; no notebook has such a format
 REQUIRE_ALL = bool(os.environ.get("MMMODEL_REQUIRE_ALL"))
 
 # The suite is the same each time; `pytest --hypothesis-profile explore` looks where nobody looked before.
 settings.register_profile("repeatable", derandomize=True, database=None, deadline=None)
 settings.register_profile("explore", max_examples=2000, deadline=None, print_blob=True)
 settings.load_profile("repeatable")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items):
+    """What is not marked slow is quick. The slow ones come first: nobody waits for one when all else is done."""
+    for item in items:
+        if not item.get_closest_marker("slow"):
+            item.add_marker("quick")
+    items.sort(key=lambda item: item.get_closest_marker("slow") is None)
 
 
 def refuse(report):
@@ -39,3 +52,17 @@ def chromium():
     if path is None:
         pytest.skip("install the Debian package chromium")
     return path
+
+
+@pytest.fixture
+def no_scenarios_left():
+    """A scenario of one test is none of another."""
+    from mmmodel.explore.concurrent import PROGRAMS
+    from mmmodel.explore.scenarios import known
+    from mmmodel.explore.sequential import SEQUENTIAL
+
+    before = known()
+    yield
+    for name in set(known()).difference(before):
+        SEQUENTIAL.pop(name, None)
+        PROGRAMS.pop(name, None)

@@ -7,8 +7,10 @@ import re
 import subprocess
 import sys
 import tomllib
+from difflib import SequenceMatcher
 from importlib import import_module
 from importlib.metadata import packages_distributions
+from itertools import combinations
 from pathlib import Path
 
 import pytest
@@ -22,7 +24,16 @@ TABLES = sorted(ROOT.glob("data/*.csv"))
 SET_UP = "python3 -m venv .venv && .venv/bin/pip install -e '.[test]' && "
 CONDA_NAMES = {"matplotlib": "matplotlib-base", "playwright": "playwright-python"}
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-readable = pytest.mark.parametrize("module", MODULES, ids=lambda path: path.stem)
+TREES = {path: ast.parse(path.read_text(encoding="utf-8")) for path in MODULES}
+ALIKE = {("verdict", "verdicts")}  # explore's and the command line's
+TWICE = {
+    "a command has the name of what it calls": "load matrix named run trace",
+    "a figure has the name of what it shows": "agreement beside broken counters differences frames latent ledger "
+                                              "matrix said table verdicts why",
+    "the kernel's word": "munmap read",
+    "the same question, asked of something else": "Row compare find known measured plain shared touched",
+}  # fmt: skip
+"""Why two modules have a public name in common."""
 
 
 def text(name):
@@ -64,28 +75,83 @@ def public(tree):
                 yield from (f for f in node.body if isinstance(f, ast.FunctionDef) and f.name[0] != "_")
 
 
-@readable
-def test_every_module_and_everything_public_in_it_has_a_docstring(module):
-    tree = ast.parse(module.read_text(encoding="utf-8"))
-    assert ast.get_docstring(tree)
-    assert [node.name for node in public(tree) if not ast.get_docstring(node)] == []
+def test_every_module_and_everything_public_in_it_has_a_docstring():
+    nodes = [(path.stem, node) for path, tree in TREES.items() for node in (tree, *public(tree))]
+    assert [(module, getattr(node, "name", "")) for module, node in nodes if not ast.get_docstring(node)] == []
 
 
-@readable
-def test_everything_public_is_annotated(module):
-    functions = [f for f in public(ast.parse(module.read_text(encoding="utf-8"))) if isinstance(f, ast.FunctionDef)]
-    bare = []
-    for function in functions:
-        a = function.args
-        arguments = [*a.posonlyargs, *a.args, *a.kwonlyargs, *filter(None, (a.vararg, a.kwarg))]
-        if not function.returns or any(x.annotation is None and x.arg not in ("self", "cls") for x in arguments):
-            bare.append(function.name)
-    assert bare == []
+def bare(function):
+    """Is something in the signature of a function or method without a type?"""
+    a = function.args
+    arguments = [*a.posonlyargs, *a.args, *a.kwonlyargs, *filter(None, (a.vararg, a.kwarg))]
+    return not function.returns or any(x.annotation is None and x.arg not in ("self", "cls") for x in arguments)
 
 
-@readable
-def test_a_module_fits_on_a_few_screens(module):
-    assert len(module.read_text(encoding="utf-8").splitlines()) < 300
+def test_everything_public_is_annotated():
+    functions = [(path.stem, f) for path, tree in TREES.items() for f in public(tree) if isinstance(f, ast.FunctionDef)]
+    assert [(module, function.name) for module, function in functions if bare(function)] == []
+
+
+def test_a_module_fits_on_a_few_screens():
+    lengths = {path.stem: len(path.read_text(encoding="utf-8").splitlines()) for path in MODULES}
+    assert {name: lines for name, lines in lengths.items() if lines >= 300} == {}
+
+
+# -- the rooms
+
+
+def test_a_room_imports_what_is_below_it():
+    """The contracts of pyproject.toml."""
+    command = [sys.executable, "-c", "from importlinter.cli import lint_imports_command as lint; lint()", "--no-cache"]
+    found = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert found.returncode == 0, found.stdout + found.stderr
+
+
+ONLY_PYTHON = """
+import sys, pkgutil
+class Refused:
+    def find_spec(name, *_):
+        if name.split(".")[0] not in {"mmmodel", *sys.stdlib_module_names} and "_sysconfigdata" not in name:
+            raise ImportError(name + " is not in the standard library")
+sys.meta_path.insert(0, Refused)
+import mmmodel as mm, mmmodel.build, mmmodel.explore, mmmodel.kernel
+for room in mmmodel.build, mmmodel.explore, mmmodel.kernel:
+    for module in pkgutil.iter_modules(room.__path__, room.__name__ + "."):
+        __import__(module.name)
+assert mm.check(mm.Build("v4.7"), "zap-vs-shrinker") and not mm.check(mm.Build(), "fork")
+"""
+
+
+def test_the_model_and_its_exploration_need_nothing_but_python():
+    found = subprocess.run([sys.executable, "-c", ONLY_PYTHON], capture_output=True, text=True, check=False)
+    assert (found.returncode, found.stderr) == (0, "")
+
+
+def test_at_the_top_there_is_little():
+    assert len(list((ROOT / "mmmodel").glob("*.py"))) <= 8
+
+
+def alike(one, other):
+    """Are two names nearly the same: but for an ending, or for a letter or two?"""
+    short, long = sorted((one, other), key=len)
+    endings = {short + ending for ending in ("", "s", "es", "r", "er", "ing", "_figures", "_table")}
+    return long in endings or SequenceMatcher(None, one, other).ratio() > 0.85
+
+
+@pytest.mark.parametrize("pattern", ["mmmodel/**/[!_]*.py", "tests/**/test_*.py"])
+def test_no_two_modules_have_nearly_the_same_name(pattern):
+    names = sorted(path.stem.removeprefix("test_") for path in ROOT.glob(pattern))
+    assert {pair for pair in combinations(names, 2) if alike(*pair)} <= ALIKE
+
+
+def test_a_public_name_is_defined_once_or_it_is_said_why():
+    homes = {}
+    for path, tree in TREES.items():
+        for node in tree.body:
+            if isinstance(node, ast.ClassDef | ast.FunctionDef) and not node.name.startswith("_"):
+                homes.setdefault(node.name, set()).add(path.stem)
+    twice = {name for name, modules in homes.items() if len(modules) > 1}
+    assert twice == set(" ".join(TWICE.values()).split())
 
 
 def test_kernel_functions_are_documented_where_they_are_defined():
@@ -137,7 +203,7 @@ def imported(folder):
     nodes = [node for tree in trees for node in tree]
     names = {name.name for node in nodes if isinstance(node, ast.Import) for name in node.names}
     names |= {node.module for node in nodes if isinstance(node, ast.ImportFrom) and not node.level}
-    ours = {"mmmodel", "promela", *(path.stem for path in (ROOT / "tests").glob("*.py"))}
+    ours = {"mmmodel", *(path.stem for path in (ROOT / "tests").rglob("*.py"))}
     return {name.split(".")[0] for name in names} - sys.stdlib_module_names - ours
 
 

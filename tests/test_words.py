@@ -74,3 +74,10 @@ def test_other_names_are_of_archs_there_are():
     assert ALIASES.keys() <= ARCHES.keys()
     assert len(set(words)) == len(words)
     assert ARCHES.keys().isdisjoint([*words, *LATER])
+
+
+def test_a_table_and_a_name_that_are_none():
+    with pytest.raises(ValueError, match="counters"):
+        mm.data.rows("nope")
+    with pytest.raises(AttributeError, match="nope"):
+        _ = mm.nope

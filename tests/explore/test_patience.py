@@ -1,0 +1,101 @@
+"""What does not return, waits for ever, or fails: undecided, a verdict with a witness, or one line."""
+
+import proposals as given
+import pytest
+
+import mmmodel as mm
+from mmmodel.explore.patience import PatchError
+
+
+class Slow(mm.Patch):
+    """A right patch in a long exploration."""
+
+    def put_huge_zero_page(self):
+        super().put_huge_zero_page()
+
+
+@pytest.mark.slow
+def test_a_long_exploration_of_a_readers_patch_is_no_code_that_does_not_return(monkeypatch):
+    monkeypatch.setattr("mmmodel.explore.patience.PATIENCE", 0.2)
+    verdict = mm.check(mm.Build("v4.7", patches=[Slow]), "zap-vs-shrinker", 5)
+    assert (verdict.status, verdict.states) == ("holds", 152781)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("patch", [given.Loop, given.SpinsOnAWord])
+@pytest.mark.parametrize("scenario", ["map-read-unmap", "zap-vs-shrinker"])
+def test_a_patch_that_does_not_return_is_undecided(patch, scenario):
+    verdict = mm.check(mm.Build(patches=[patch]), scenario)
+    assert (verdict.status, verdict.holds, bool(verdict)) == ("undecided", None, False)
+    assert verdict.bound == "free_page_and_swap_cache does not return"
+    assert verdict.seconds < 10
+
+
+def test_a_deadlock_is_a_verdict_with_a_witness():
+    for scenario in ("map-read-unmap", "exit-mmap", "zap-vs-shrinker", "pin-vs-zap"):
+        verdict = mm.check(mm.Build("v4.6", "x86", patches=[given.LocksTwice]), scenario)
+        assert (verdict.broken, bool(verdict.witness)) == ("no-deadlock", True)
+        assert "page_table_lock" in verdict.what
+
+
+class LocksCrosswise(mm.Patch):
+    """Two locks, in either order."""
+
+    def boot_huge_memory(self):
+        super().boot_huge_memory()
+        self.a_lock, self.b_lock = mm.Var("a_lock"), mm.Var("b_lock")
+
+    def zap_huge_zero_page(self, tlb, page):
+        first, second = (self.a_lock, self.b_lock) if self.cpu.id else (self.b_lock, self.a_lock)
+        self.spin_lock(first)
+        self.spin_lock(second)
+        super().zap_huge_zero_page(tlb, page)
+        self.spin_unlock(second)
+        self.spin_unlock(first)
+
+
+def test_so_is_one_that_takes_two():
+    assert mm.check(mm.Build("v4.7", patches=[LocksCrosswise]), "map-read-unmap")
+    verdict = mm.check(mm.Build("v4.7", patches=[LocksCrosswise]), "zap-vs-zap")
+    assert verdict.broken == "no-deadlock"
+    assert "CPU 0 waits for a_lock" in verdict.what
+    assert "CPU 1 waits for b_lock" in verdict.what
+    assert verdict.replay().broken == "no-deadlock"
+
+
+class Fails(mm.Patch):
+    """A Python error."""
+
+    def free_page_and_swap_cache(self, page):
+        return page.no_such_field
+
+
+class ReturnsNothing(mm.Patch):
+    """What the kernel then does with it fails there."""
+
+    def pte_alloc_one(self, mm_):
+        return "not a table"
+
+
+@pytest.mark.parametrize("scenario", ["map-read-unmap", "zap-vs-shrinker"])
+def test_a_python_error_is_one_line_of_the_readers_own(scenario):
+    with pytest.raises(PatchError) as caught:
+        mm.check(mm.Build(patches=[Fails]), scenario)
+    assert "Fails.free_page_and_swap_cache, line " in str(caught.value)
+    assert "(return page.no_such_field): AttributeError" in str(caught.value)
+    assert "\n" not in str(caught.value)
+    assert caught.value.__cause__ is None
+
+
+def test_a_patch_without_source_fails_in_one_line_too():
+    names = {"mm": mm}
+    body = "class Made(mm.Patch):\n    def put_page(self, page):\n        1 / 0\n"
+    exec(body, names)
+    with pytest.raises(PatchError, match=r"Made.put_page, line 3: ZeroDivisionError: division by zero"):
+        mm.check(mm.Build(patches=[names["Made"]]), "write-fault")
+
+
+def test_an_error_in_the_set_up_of_a_scenario_is_a_verdict():
+    verdict = mm.check(mm.Build(debug_vm=True, patches=["q1-guard-put-page", "page-refcount"]), "fault-vs-shrinker")
+    assert (verdict.broken, verdict.op) == ("no-bug", "set-up")
+    assert verdict.replay().op == "set-up"

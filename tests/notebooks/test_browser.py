@@ -1,0 +1,159 @@
+"""The notebook of the review meeting in Chromium: JupyterLab and Voila, real kernels, by mouse and by keyboard."""
+
+import fcntl
+import os
+import shutil
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+from serving import CHROMIUM, ROOT, in_lab, lab_options, served
+
+import mmmodel as mm
+from mmmodel.data import notebooks_dir
+from mmmodel.show.tables import label
+from mmmodel.study.at_a_glance import QUICK, told
+
+playwright = pytest.importorskip("playwright.sync_api")
+
+pytestmark = pytest.mark.slow
+NOTEBOOK = notebooks_dir() / "10-the-decision.ipynb"
+ARTIFACTS = Path(os.environ.get("MMMODEL_ARTIFACTS", ROOT / "build/screenshots"))
+SECONDS = 1000
+# From the reported kernel on: what is toggled, to what, and the build it leads to.
+TOGGLES = [
+    ("arch", "x86", mm.Build(arch="x86")),
+    ("CONFIG_SWAP", False, mm.Build(arch="x86", swap=False)),
+    ("q4", True, mm.Build(arch="x86", swap=False, patches=["q4"])),
+    ("arch", "s390", mm.Build(swap=False, patches=["q4"])),
+    ("CONFIG_SWAP", True, mm.Build(patches=["q4"])),
+]
+FOCUSED = "e => { const look = getComputedStyle(e); return [look.outlineStyle, parseFloat(look.outlineWidth)] }"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def one_at_a_time(tmp_path_factory):
+    """Two servers and two browsers at once make each other slow."""
+    with (tmp_path_factory.getbasetemp().parent / "browser.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+@pytest.fixture(scope="module")
+def browser(chromium):
+    with playwright.sync_playwright() as play:
+        browser = play.chromium.launch(executable_path=chromium, args=CHROMIUM)
+        playwright.expect.set_options(timeout=60 * SECONDS)
+        yield browser
+        browser.close()
+
+
+def new_page(browser):
+    """A page that notes what goes wrong in it (`wrong`): errors, and requests that leave this machine."""
+    page = browser.new_page(viewport={"width": 1920, "height": 1200})
+    page.set_default_timeout(60 * SECONDS)
+    page.wrong = []
+    page.on("console", lambda said: page.wrong.append(said.text) if said.type == "error" else None)
+    page.on("pageerror", lambda error: page.wrong.append(str(error)))
+    page.on("request", lambda request: note_if_outside(page, request.url))
+    return page
+
+
+def note_if_outside(page, url):
+    if urlsplit(url).scheme not in ("data", "blob") and urlsplit(url).hostname not in ("127.0.0.1", "localhost"):
+        page.wrong.append(f"asked the network for {url}")
+
+
+@pytest.fixture(scope="module", params=["lab", "meeting"])
+def live(request, browser, tmp_path_factory):
+    """The explorer with the verdict, alive, in JupyterLab or as a dashboard; opened once for all tests."""
+    folder = tmp_path_factory.mktemp(request.param)
+    notebook = Path(shutil.copy(NOTEBOOK, folder))  # JupyterLab saves what it runs
+    if request.param == "meeting":
+        pytest.importorskip("voila", reason="pip install 'mmmodel[meeting]'")
+    arguments = ["meeting", notebook, "--no-browser"] if request.param == "meeting" else lab_options(folder)
+    with served(folder / "log", *arguments) as (url, _):
+        page = new_page(browser)
+        if request.param == "meeting":
+            page.goto(url)
+        else:
+            in_lab(page, url, notebook)
+        explorer = page.locator(".mm-explorer").filter(has=page.locator(".mm-verdict")).first
+        explorer.wait_for()
+        explorer.scroll_into_view_if_needed()
+        explorer.name = request.param
+        yield explorer
+        page.close()
+
+
+@pytest.fixture
+def opened(live):
+    """The same, on the reported kernel."""
+    dropdown(live, "preset").select_option("the reported kernel")
+    read(live, mm.Build())
+    yield live
+    keep(live, "end")
+
+
+def keep(explorer, name):
+    """A screenshot, as a test artefact."""
+    ARTIFACTS.mkdir(parents=True, exist_ok=True)
+    explorer.page.screenshot(path=ARTIFACTS / f"{explorer.name}-{name}.png")
+
+
+def dropdown(explorer, name):
+    return explorer.get_by_label(name, exact=True)
+
+
+def tick(explorer, name):
+    """By its label; a patch that is applied has a number before its name."""
+    return explorer.locator("label:has(input)").filter(has_text=name).first.locator("input")
+
+
+def read(explorer, build):
+    """Wait until the page shows `build`; compare what it says with checking that build here."""
+    banner = explorer.locator(".mm-verdict")
+    playwright.expect(explorer.locator("pre")).to_contain_text(f"{build!r}\n")
+    good, headline, *_ = told([mm.check(build, scenario, cpus) for scenario, cpus in QUICK.items()])
+    assert banner.inner_text().startswith("✓" if good else "✗")
+    assert f"{headline}: {label(build)}" in banner.inner_text()
+    playwright.expect(explorer.locator("svg").first).to_be_visible()
+
+
+def test_toggles_and_verdicts(opened):
+    read(opened, mm.Build())
+    keep(opened, "0-reported")
+    for i, (name, value, build) in enumerate(TOGGLES, 1):
+        if isinstance(value, str):
+            dropdown(opened, name).select_option(value)
+        else:
+            tick(opened, name).set_checked(value)
+        read(opened, build)
+        playwright.expect(opened.locator(".mm-verdict")).to_have_attribute("aria-live", "polite")
+        keep(opened, f"{i}-{name}-{value}")
+    dropdown(opened, "preset").select_option("the merged fix without SWAP")
+    read(opened, mm.Build("v4.7", swap=False))
+    assert not tick(opened, "CONFIG_SWAP").is_checked()
+    assert dropdown(opened, "version").evaluate("e => e.selectedOptions[0].text") == "v4.7"
+    assert opened.page.wrong == []
+
+
+def test_by_keyboard_alone(opened):
+    keys = opened.page.keyboard
+    dropdown(opened, "preset").focus()
+    keys.press("Tab")
+    # JupyterLab takes the arrow keys for its cells, until Space has opened the list.
+    for key in ["ArrowDown"] if opened.name == "meeting" else ["Space", "ArrowDown", "Enter"]:
+        keys.press(key)
+    read(opened, mm.Build("v4.7"))
+    for _ in range(40):
+        if opened.page.evaluate("document.activeElement.parentElement.textContent.trim()") == "q4":
+            break
+        keys.press("Tab")
+    style, width = opened.page.evaluate(f"({FOCUSED})(document.activeElement)")
+    assert style != "none"
+    assert width >= 2
+    keep(opened, "focus")
+    keys.press("Space")
+    read(opened, mm.Build("v4.7", patches=["q4"]))
+    assert opened.page.wrong == []

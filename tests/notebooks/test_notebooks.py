@@ -1,0 +1,159 @@
+"""Notebooks: committed clean, short cells, and true for every parameter."""
+
+import ast
+import json
+import re
+from statistics import median, quantiles
+
+import nbformat
+import pytest
+from bs4 import BeautifulSoup
+from nbconvert.preprocessors import ExecutePreprocessor
+from nbformat.v4 import new_code_cell, new_notebook
+from papermill.iorw import load_notebook_node
+from papermill.parameterize import parameterize_notebook
+
+import mmmodel as mm
+from mmmodel.data import notebooks_dir
+from mmmodel.kernel.arches import OWN_GATHER
+from mmmodel.kernel.patches import PATCHES
+from mmmodel.kernel.versions import VERSIONS
+from mmmodel.report.page import WIDGET, headline, parameters_of
+
+NOTEBOOKS = sorted(notebooks_dir().glob("*.ipynb"))
+PARAMETERS = {"version": "v4.6", "arch": "s390", "swap": True, "patches": []}
+# Each version, own gather, patch; SWAP on and off; with and without huge pages. All: benchmarks/notebooks.py.
+COVERING = {
+    "default": {},
+    "hack": {"patches": ["quick-hack"]},
+    "fixed-noswap": {"version": "v4.7", "swap": False, "patches": ["q4"]},
+    "guard": {"arch": "arm", "patches": ["q1-guard"]},
+    "naive-guard": {"arch": "x86", "version": "v4.7", "patches": ["q1-guard-put-page"]},
+    "before": {"arch": "ia64", "version": "v4.5", "swap": False, "patches": ["q3"]},
+    "no-huge-pages": {"arch": "um", "version": "v4.9", "swap": False, "patches": ["q2"]},
+    "shortcut": {"version": "v4.9", "patches": ["nr1-shortcut"]},
+    "guarded-shortcut": {"arch": "sh", "version": "v5.2", "patches": ["nr1-shortcut-guarded"]},
+    "page-refcount": {"arch": "arm64", "patches": ["page-refcount"]},
+    "undone": {"arch": "x86", "patches": ["revert"]},
+    "two-patches": {"version": "v5.13", "swap": False, "patches": ["swapn-macro", "pfn-lock"]},
+    "today": {"arch": "powerpc", "version": "v5.14"},
+}
+
+
+def named(path):
+    return path.stem
+
+
+def test_the_covering_set_covers():
+    builds = [mm.Build(**parameters) for parameters in COVERING.values()]
+    assert {build.version for build in builds} == set(VERSIONS)
+    assert {build.arch for build in builds} >= {*OWN_GATHER, "x86"}
+    assert {build.swap for build in builds} == {True, False}
+    assert {patch for build in builds for patch in build.patches} == set(PATCHES)
+
+
+@pytest.fixture(params=NOTEBOOKS, ids=named)
+def notebook(request):
+    return nbformat.read(request.param, as_version=4)
+
+
+def code_cells(notebook):
+    return [cell for cell in notebook.cells if cell.cell_type == "code"]
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=named)
+def test_committed_clean(path):
+    text = path.read_text(encoding="utf-8")
+    notebook = json.loads(text)
+    nbformat.validate(notebook)
+    assert text == json.dumps(notebook, indent=1, ensure_ascii=False, sort_keys=True) + "\n"
+    assert (notebook["nbformat"], notebook["nbformat_minor"]) == (4, 5)
+    assert notebook["metadata"]["kernelspec"]["name"] == "python3"
+    assert set(notebook["metadata"]) <= {"kernelspec", "language_info"}
+    for cell in notebook["cells"]:
+        assert cell["cell_type"] == "markdown" or (cell["outputs"], cell["execution_count"]) == ([], None)
+        assert not re.fullmatch("[0-9a-f]{8}(-[0-9a-f]{4})*", cell["id"]), "an id a reader can say"
+
+
+def test_one_cell_of_parameters(notebook):
+    tagged = [cell for cell in notebook.cells if "parameters" in cell.metadata.get("tags", [])]
+    assert len(tagged) == 1
+    assert parameters_of(notebook.cells) == PARAMETERS
+
+
+def test_opens_with_its_question_and_its_time(notebook):
+    title, question = headline(notebook.cells)
+    assert title
+    assert question.endswith("?")
+    assert "*Time: " in notebook.cells[0].source
+
+
+def test_a_cell_is_a_handful_of_lines(notebook):
+    lengths = [len(cell.source.splitlines()) for cell in code_cells(notebook)]
+    assert median(lengths) <= 4
+    assert quantiles(lengths, n=10)[-1] <= 12
+    assert max(lengths) <= 25
+
+
+def test_a_line_fits_on_the_page(notebook):
+    lines = [line for cell in code_cells(notebook) for line in cell.source.splitlines()]
+    assert [line for line in lines if len(line) > 88] == []
+
+
+def test_two_lines_of_imports_are_enough(notebook):
+    trees = [ast.parse(cell.source) for cell in code_cells(notebook)]
+    nodes = [node for tree in trees for node in ast.walk(tree) if isinstance(node, ast.Import | ast.ImportFrom)]
+    assert ast.unparse(nodes[0]) == "import mmmodel as mm"
+    assert [node.module for node in nodes[1:]] in ([], ["mmmodel"])
+
+
+def test_offers_toggles_and_exercises(notebook):
+    source = "\n".join(cell.source for cell in notebook.cells)
+    assert "mm.explorer(" in source
+    assert "# Exercises" in source
+    assert "<details>" in source
+    assert not any(word in source for word in ("interact(", "interactive(", "Output("))
+
+
+@pytest.fixture
+def kernel(monkeypatch):
+    """A client with one kernel, for all runs of a notebook."""
+    monkeypatch.setenv("PYTHONPATH", str(notebooks_dir().parent))
+    client = ExecutePreprocessor(timeout=120, startup_timeout=60, kernel_name="python3")
+    client.resources = {"metadata": {"path": str(notebooks_dir())}}
+    client.nb = new_notebook()
+    with client.setup_kernel():
+        yield client
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=named)
+def test_runs_and_stays_true(path, kernel):
+    """For each build of the covering set. The first run is on a fresh kernel; the others find what is cached there."""
+    for name, parameters in COVERING.items():
+        try:
+            stays_true(path, parameters, kernel)
+        except Exception as error:
+            error.add_note(f"{path.stem}, {name}: {parameters}")
+            raise
+
+
+def stays_true(path, parameters, kernel):
+    """Run a notebook, with papermill's parameters; then forget its variables and close its widgets."""
+    done = kernel.nb = parameterize_notebook(load_notebook_node(str(path)), parameters)
+    done.cells.append(new_code_cell("import ipywidgets\nipywidgets.Widget.close_all()\n%reset -f"))
+    kernel.reset_execution_trackers()
+    for index, cell in enumerate(done.cells):
+        kernel.execute_cell(cell, index)
+    for cell in code_cells(done):
+        kinds = [list(output.get("data", ())) for output in cell.outputs]
+        assert all(output.output_type != "error" for output in cell.outputs)
+        assert not [output.text for output in cell.outputs if output.get("name") == "stderr"]
+        live = [i for i, kind in enumerate(kinds) if WIDGET in kind]
+        assert all("text/html" in kinds[i - 1] for i in live if i), "a static copy comes before each widget"
+        assert 0 not in live
+        page = BeautifulSoup(
+            "".join(output.get("data", {}).get("text/html", "") for output in cell.outputs), "html.parser"
+        )
+        assert all(drawing["aria-label"].strip() for drawing in page.find_all("svg")), "a figure says its message"
+        assert all(picture["alt"].strip() for picture in page.find_all("img"))
