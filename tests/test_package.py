@@ -31,7 +31,7 @@ TWICE = {
     "a figure has the name of what it shows": "agreement beside broken counters differences frames latent ledger "
                                               "matrix said table verdicts why",
     "the kernel's word": "munmap read",
-    "the same question, asked of something else": "Row compare find known measured plain shared touched",
+    "the same question, asked of something else": "compare find known measured plain shared",
 }  # fmt: skip
 """Why two modules have a public name in common."""
 

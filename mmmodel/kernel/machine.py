@@ -16,23 +16,22 @@ T = TypeVar("T")
 F = TypeVar("F", bound=Callable[..., Any])
 
 
-def primitive(function: F) -> F:
-    """One access to shared memory: a step wherever it is called, also inside a patch."""
-    function.__dict__["step"] = "primitive"
-    return function
+def marked(step: str) -> Callable[[F], F]:
+    """A decorator that says how an exploration takes a function."""
+
+    def mark(function: F) -> F:
+        function.__dict__["step"] = step
+        return function
+
+    return mark
 
 
-def one_step(function: F) -> F:
-    """One step as a whole: accesses one shared word, or holds a lock of its own. A patch that overrides it may do more:
-    then its steps are those inside it."""
-    function.__dict__["step"] = "one step"
-    return function
-
-
-def set_up_only(function: F) -> F:
-    """Runs in traces and in set-ups only: in an exploration page tables come from nowhere, and go there."""
-    function.__dict__["step"] = "set-up only"
-    return function
+primitive = marked("primitive")
+"""One access to shared memory: a step wherever it is called, also inside a patch."""
+one_step = marked("one step")
+"""Accesses one shared word, or holds a lock of its own; what a patch puts in its place has steps inside."""
+set_up_only = marked("set-up only")
+"""Runs in traces and in set-ups only: in an exploration page tables come from nowhere, and go there."""
 
 
 class KernelBug(Exception):
@@ -273,27 +272,18 @@ class Machine:
     # -- what goes wrong
 
     def BUG_ON(self, condition: bool, what: str) -> None:
-        """Unconditional assertion of the kernel.
-
-        Raises KernelBug.
-        """
+        """Unconditional assertion of the kernel. Raises KernelBug."""
         if condition:
             self.dmesg.append(f"kernel BUG: {what}")
             self.oops(KernelBug(what))
 
     def VM_BUG_ON_PAGE(self, condition: bool, what: str) -> None:
-        """Assertion compiled only with CONFIG_DEBUG_VM.
-
-        Raises KernelBug.
-        """
+        """Assertion compiled only with CONFIG_DEBUG_VM. Raises KernelBug."""
         if condition and self.debug_vm:
             self.BUG_ON(condition, f"VM_BUG_ON_PAGE({what})")
 
     def oops(self, bug: KernelBug) -> NoReturn:
-        """This CPU goes no further, and that is on record.
-
-        Raises the bug.
-        """
+        """Raises the bug, which is on record: this CPU goes no further."""
         self.violate(bug.invariant, str(bug))
         raise bug
 

@@ -36,7 +36,7 @@ class Renderer(RendererSVG):
         return 0.6 * size * len(s), 0.95 * size, 0.2 * size
 
 
-def chart(draw: Callable[[Axes], object], words: str, size: Sequence[int], margins: Sequence[int]) -> Html:
+def drawn(draw: Callable[[Axes], object], words: str, size: Sequence[int], margins: Sequence[int]) -> Html:
     """What `draw` draws into axes of that size, inside margins (left, top, right, bottom), all in pixels.
 
     `words` say what it shows. INK becomes the colour of the text around, a gid the attribute `data-is`.
@@ -53,9 +53,9 @@ def chart(draw: Callable[[Axes], object], words: str, size: Sequence[int], margi
         renderer: Any = Renderer(width, height, file, image_dpi=72)  # type: ignore[no-untyped-call]
         figure.draw(renderer)
         renderer.finalize()
-    drawn = re.sub(r' id="\w+_\d+"', "", file.getvalue()).replace(' id="', ' data-is="')
-    drawn = drawn.replace(INK, "currentColor").replace(f"'{FACE}'", "system-ui, sans-serif")
-    return svg(width, height, words, Html(drawn[drawn.index("<g>") : drawn.rindex("</svg>")]), most=width // 15)
+    found = re.sub(r' id="\w+_\d+"', "", file.getvalue()).replace(' id="', ' data-is="')
+    found = found.replace(INK, "currentColor").replace(f"'{FACE}'", "system-ui, sans-serif")
+    return svg(width, height, words, Html(found[found.index("<g>") : found.rindex("</svg>")]), most=width // 15)
 
 
 def shifted(ax: Axes, x: float, y: float) -> Transform:
@@ -88,7 +88,7 @@ def over_operations(ops: Sequence[str], model: Pair, points: Pair, wrong: Sequen
             ax.plot(found, shape, ms=size, gid=f"measured {name}", **RING)
         _name_ends(ax, model)
 
-    return chart(draw, words, (WIDE, HIGH), (70, 22, 50, 24 + 5 * max(map(len, names.values()))))
+    return drawn(draw, words, (WIDE, HIGH), (70, 22, 50, 24 + 5 * max(map(len, names.values()))))
 
 
 def _frame(ax: Axes, names: Mapping[int, str]) -> None:
@@ -143,7 +143,7 @@ def grid(names: Sequence[str], columns: Mapping[str, Sequence[Any]], words: str,
             (_bars if bars else _signs)(ax, x + (12 if bars else 42), row, cells)
         ax.broken_barh([(0, sum(wide[:framed]))] * bool(framed), (-0.5, len(names)), fc="none", ec=INK)
 
-    return chart(draw, words, (sum(wide), row * len(names)), (240, 44 if framed else 26, 30, 4))
+    return drawn(draw, words, (sum(wide), row * len(names)), (240, 44 if framed else 26, 30, 4))
 
 
 def _stack(ax: Axes, x: float, y: float, lines: Sequence[str], up: float, **look: Any) -> None:

@@ -189,7 +189,7 @@ def fates(build: Build | None = None) -> Html:
 
     One lane per machine, boxes that grow with the logarithm of their operations; with DEBUG_VM until it stopped.
     """
-    from .charts import chart
+    from .charts import drawn
 
     build, lanes, seen = build or Build(), list[tuple[Any, ...]](), set[str]()
     printed = {flag: measured("crashes", build=build, debug_vm=flag) for flag in "ny"}
@@ -210,7 +210,7 @@ def fates(build: Build | None = None) -> Html:
     words = f"Whose the huge zero page was in {len(lanes)} measured runs of {label(build)}, what they said."
     legend = [(short, meaning) for short, _, meaning in OWNERS.values()]
     legend += [pair for pair in MESSAGES.values() if pair[0] in seen]
-    return join(chart(draw, words, (640, 60 * len(lanes)), (215, 0, 25, 6)), table(["sign", "meaning"], legend))
+    return join(drawn(draw, words, (640, 60 * len(lanes)), (215, 0, 25, 6)), table(["sign", "meaning"], legend))
 
 
 def _messages(run: pd.DataFrame, crashes: pd.DataFrame) -> list[tuple[float, str]]:
