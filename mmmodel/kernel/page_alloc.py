@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
-
 from .machine import Machine, Var, one_step
 from .mm_types import Page
 
@@ -256,7 +254,3 @@ class PageAlloc(Machine):
     def page_freeze_refs(self, page: Page, count: int) -> bool:
         """Take the count from exactly `count` to zero; true when that worked."""
         return bool(self.atomic_cmpxchg(page.count, count, 0) == count)
-
-    def page_ref_value(self, page: Any) -> int | None:
-        """Raw count of a head page for the record; None when there is no page."""
-        return None if page is None else page.count.value
