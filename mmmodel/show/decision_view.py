@@ -32,7 +32,7 @@ def picture() -> Html:
     """Each fix: a sign for each question that has a plain answer, and what it costs more than nothing."""
     from .charts import grid
 
-    asked = [question for question in QUESTIONS if answers("nothing")[question].good is not None][:5]
+    asked = [q for q in QUESTIONS if any(answers(fix)[q].good is not None for fix in FIXES)]
     columns: dict[str, Any] = {question: [answers(fix)[question].good for fix in FIXES] for question in asked}
     told = [f"{fix}: {', '.join(f'{q} {SIGNS[answers(fix)[q].good]}' for q in asked)}" for fix in FIXES]
     winners = [fix for fix in FIXES if right(fix)]
@@ -55,7 +55,7 @@ def summary() -> Html:
     whole = [fix for fix in good if answers(fix)["sh, um, ia64"].good]
     later = list(VERSIONS)[list(VERSIONS).index(VERSION) + 1 :]
     ended = next(v for v in later if check(Build(v, swap=False), "map-read-unmap"))
-    reopened = [fix for fix in FIXES if not answers(fix)["race closed"].good]
+    reopened = [fix for fix in FIXES if answers(fix)["race closed"].good is False]
     rest = (
         f" Of {len(FIXES)} things that could have been done, {len(good)} are right on s390 with and without swap, "
         f"leave the other archs right and the race closed: {_listed(good)}. What was merged is the quick hack; without "
