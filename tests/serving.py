@@ -32,7 +32,7 @@ def cell(kind, name, *lines, tags=()):
 def write_notebook(path, *cells):
     """A notebook with the usual parameters, then `cells`."""
     parameters = ['version = "v4.6"', 'arch = "s390"', "swap = True", "patches = []"]
-    imports = ["import mmmodel as mm", "from mmmodel import figures, lanes"]
+    imports = ["import mmmodel as mm", "from mmmodel.show import figures, lanes"]
     build = "build = mm.Build(version=version, arch=arch, swap=swap, patches=patches)"
     first = [cell("code", "parameters", *parameters, tags=["parameters"]), cell("code", "build", *imports, build)]
     kernel = {"display_name": "Python 3", "language": "python", "name": "python3"}
