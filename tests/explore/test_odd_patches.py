@@ -398,6 +398,7 @@ class TriesAgain(mm.Patch):
         self.spin_unlock(self.fix_lock)
 
 
+@pytest.mark.slow
 def test_the_function_that_spins_is_named():
     assert mm.check(V4_7(patches=[TriesAgain]), "zap-vs-zap").what.startswith("zap_huge_zero_page does not return")
 

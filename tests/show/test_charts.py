@@ -178,6 +178,7 @@ def test_labels_do_not_collide(build, scenario):
     assert all(x - 5 * n > -5 and y + 5 * n < height and x < width for x, y, n in turned)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", CHARTS)
 def test_a_chart_fits_into_any_page(name):
     html = CHARTS[name]()

@@ -8,6 +8,7 @@ from mmmodel.study.proposal import Proposal
 PROPOSALS = {patch: Proposal(patch) for patch in ("q2", "q3", "q4")}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("patch", "with_swap", "without"), [("q2", True, False), ("q3", True, False), ("q4", True, True)]
 )
@@ -15,6 +16,7 @@ def test_repairs(patch, with_swap, without):
     assert (PROPOSALS[patch].repairs(True), PROPOSALS[patch].repairs(False)) == (with_swap, without)
 
 
+@pytest.mark.slow
 def test_an_idea_that_repairs_nothing():
     nothing = Proposal("nr1-shortcut")
     assert not nothing.repairs()
