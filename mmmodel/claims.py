@@ -5,9 +5,9 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping
 from difflib import get_close_matches
-from html import escape
 
 from .data import rows
+from .show.html import Html, block, tag
 from .words import VERDICT
 
 MIME = "application/vnd.mmmodel.claim+json"
@@ -62,9 +62,6 @@ def sentence(row: Mapping[str, str], holds: bool, how: str) -> str:
 def badge(row: Mapping[str, str], holds: bool, how: str) -> str:
     """A claim as a block of HTML: verdict in a symbol and a word, what was checked, who said what, how."""
     said = f"{row['said_by']} said: {row['statement']}" if row["we_check"] else f"said by: {row['said_by']}"
-    small = " · ".join(escape(part) for part in (said, row["kind"].replace(";", ", "), how) if part)
-    edge = "#2e8b57" if holds else "#d6453d"
-    return (
-        f'<div style="border-left:.3em solid {edge};padding:.2em .8em;margin:.4em 0"><b>{VERDICT[holds]}</b> '
-        f"<code>{escape(row['id'])}</code> {escape(checked(row))}<br><small>{small}</small></div>"
-    )
+    small = " · ".join(part for part in (said, row["kind"].replace(";", ", "), how) if part)
+    head = tag("b", VERDICT[holds]), " ", tag("code", row["id"]), f" {checked(row)}"
+    return block(holds, *head, Html("<br>"), tag("small", small))

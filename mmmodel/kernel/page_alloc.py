@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+
 from .machine import Machine, Var, one_step
 from .mm_types import Page
 

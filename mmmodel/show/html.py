@@ -68,6 +68,12 @@ def code(words: object) -> Html:
     return tag("code", words)
 
 
+def block(good: bool | None, *content: object, **attributes: object) -> Html:
+    """Something that holds, does not, or is undecided, behind an edge in its colour; words have to say it too."""
+    edge = f"border-left:.3em solid {COLOURS[good]};padding:.2em .8em;margin:.4em 0"
+    return tag("div", *content, style=edge, **attributes)
+
+
 def mark(good: bool | None, words: object = "") -> Html:
     """A verdict: a symbol, words and a colour. None is undecided."""
     return tag("b", f"{SIGNS[good]} {words}".strip(), style=f"color:{COLOURS[good]}")

@@ -13,7 +13,7 @@ from ..study.measurements import compare, plain
 from ..study.references import Entry, counts, due, page_state, play
 from ..study.references import ledger as entries
 from ..words import VERDICT, arrowed, kernel_name
-from .html import COLOURS, Html, code, join, mark, table, tag
+from .html import Html, block, code, join, mark, table, tag
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -39,9 +39,8 @@ def banner(verdict: Verdict) -> Html:
     looked = verdict.reason if verdict.bound else ""
     asked = f"looked at: {', '.join(verdict.invariants)}" * (verdict.status == "holds")
     small = " · ".join(filter(None, (label(verdict.build), what, looked, asked, *verdict.build.notes)))
-    edge = f"border-left:.3em solid {COLOURS[verdict.holds]};padding:.2em .8em;margin:.4em 0"
-    said = join(tag("b", VERDICT[verdict.holds]), f" {verdict.scenario}", Html("<br>"), tag("small", small))
-    return tag("div", said, style=edge)
+    said = tag("b", VERDICT[verdict.holds]), f" {verdict.scenario}", Html("<br>"), tag("small", small)
+    return block(verdict.holds, *said)
 
 
 def agreement(trace: Trace, measured: pd.DataFrame) -> Html:

@@ -16,7 +16,7 @@ from ..kernel.patches import PATCHES
 from ..kernel.versions import VERSIONS
 from ..study.at_a_glance import command, differences, presets, quick_verdicts, told, verdict_changes
 from ..words import BuildError, choose
-from .html import COLOURS, MONO, Html, join, tag
+from .html import MONO, Html, block, join, tag
 from .stepper import pane, present, readable
 from .tables import label
 
@@ -197,9 +197,8 @@ class Explorer:
 def _banner(build: Build, verdicts: list[Verdict], heard: dict[str, str]) -> Html:
     """Do all verdicts hold? In words, with a symbol; colour comes last."""
     good, headline, detail, more = told(verdicts)
-    edge = f"border-left:.4em solid {COLOURS[good]};padding:.2em .8em;margin:.2em 0"
     first = tag("div", tag("b", headline), f": {label(build)}", style="font-size:1.3em")
-    return tag("div", first, tag("div", f"{detail}. {more}"), **{"class": "mm-verdict", "style": edge, **heard})
+    return block(good, first, tag("div", f"{detail}. {more}"), **{"class": "mm-verdict", **heard})
 
 
 def _as_code(build: Build, verdicts: list[Verdict]) -> list[Html]:
