@@ -59,7 +59,7 @@ def known() -> list[str]:
 
 def official(function: object) -> bool:
     """Is it one of the investigation, and not a reader's?"""
-    return getattr(function, "__module__", "").startswith("mmmodel.")
+    return str(getattr(function, "__module__", "")).startswith("mmmodel.")
 
 
 def register(entry: Scenario | Program, function: Any) -> Any:
