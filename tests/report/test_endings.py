@@ -17,7 +17,7 @@ from nbformat.v4 import new_code_cell, new_notebook
 from mmmodel.cli import main
 
 SLEEP = "import os, time\nopen('pid', 'w').write(str(os.getpid()))\ntime.sleep(600)"
-FULL = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (2000, 2000))"
+FULL = "import resource, sys; sys.dont_write_bytecode = True; resource.setrlimit(resource.RLIMIT_FSIZE, (2000, 2000))"
 
 
 def notebook(path, *code, **metadata):
