@@ -84,10 +84,10 @@ def numbers(version: str) -> tuple[int, ...]:
 
 def version_hint(word: str, known: Sequence[str]) -> str:
     """Which version has the code of one that is not modelled, or why none has."""
-    match = re.fullmatch(r"\D{0,6}?(\d+\.\d+(?:\.\d+)?)(-rc\d+)?", word)
+    match = re.fullmatch(r"\D{0,6}?(\d+\.\d+(?:\.[1-9]\d*|\.y)?)(?:\.0)?(-rc\d+)?(?:-rt\d*)?", word)
     if not match:
         return ""
-    name, number = f"v{match[1]}", numbers(match[1])
+    name, number = f"v{match[1]}", numbers(match[1].replace("y", "999"))
     if name in known and not match[2]:
         return f" (did you mean {name}?)"
     if name in known[1:]:
@@ -119,7 +119,8 @@ LATER = {"riscv": "v4.15", "nds32": "v4.17", "csky": "v4.20", "loongarch": "v5.1
 def arch_hint(word: str, known: Sequence[str]) -> str:
     """The name of an arch here, or that it came later."""
     word = word.lower()
-    if later := next((name for name in LATER if word.removesuffix("32").removesuffix("64") in (name, name[:-2])), ""):
+    stem = word.removesuffix("32").removesuffix("64")
+    if later := {"loong": "loongarch", "nds": "nds32", "rv": "riscv"}.get(stem, stem if stem in LATER else ""):
         return f": {later} came with {LATER[later]}, and the archs here are those of v4.6 and v4.7"
     same = [arch for arch, aliases in ALIASES.items() if word in aliases.split() and arch in known]
     return f": it is {same[0]} here" if same else near(word, known, 0.85)

@@ -28,6 +28,14 @@ SAID = {
     "v4.6-rc3": "between v4.5 and v4.6",
     "4.6": "did you mean v4.6?",
     "linux-4.8": "v4.8 has the code of v4.7",
+    "v4.8.y": "v4.8.y has the code of v4.7 here: --version v4.7",
+    "v4.8.0": "v4.8 has the code of v4.7 here: --version v4.7",
+    "v4.6.y": "--version v4.6 (s390 with SWAP was fixed in the stable series",
+    "v4.6.0": "did you mean v4.6?",
+    "v5.10-rt": "v5.10 has the code of v5.2 here: --version v5.2",
+    "v5.10.59-rt52": "v5.10.59 has the code of v5.2 here: --version v5.2",
+    "v5.10.y": "v5.10.y has the code of v5.2 here: --version v5.2 (known to differ: later releases of this stable",
+    "v6.1.y": "v6.1.y has the code of v6.1.184 here",
 }
 
 
@@ -49,6 +57,10 @@ def test_no_version_is_suggested_for_what_is_none(version):
         ({"version": "v99.1"}, f"after {NAMES[len(VERSIONS) - 1]}, the last version modelled"),
         ({"arch": "riscv"}, "unknown arch 'riscv': riscv came with v4.15, and the archs here are those of v4.6"),
         ({"arch": "loongarch64"}, "loongarch came with v5.19"),
+        ({"arch": "loong64"}, "loongarch came with v5.19"),
+        ({"arch": "rv64"}, "riscv came with v4.15"),
+        ({"arch": "riscv64"}, "riscv came with v4.15"),
+        ({"arch": "nds32"}, "nds32 came with v4.17"),
         ({"arch": "x86_64"}, "unknown arch 'x86_64': it is x86 here"),
         ({"arch": "AArch64"}, "it is arm64 here"),
         ({"arch": "S390"}, "did you mean s390?"),

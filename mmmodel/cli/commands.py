@@ -5,6 +5,8 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
+import signal
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Executor
@@ -38,17 +40,24 @@ class Commands(click.Group):
             error.show()
             sys.exit(error.exit_code)
         except click.ClickException as error:
-            click.echo(f"Error: {' '.join(error.format_message().split())}", err=True)
+            with suppress(OSError):
+                click.echo(f"Error: {' '.join(error.format_message().split())}", err=True)
             sys.exit(error.exit_code)
         except (click.Abort, KeyboardInterrupt):
             sys.exit(130)
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Run the command."""
+        """Run the command; a closed pipe ends it without a word."""
         try:
             return super().invoke(ctx)
         except (BuildError, UsageError) as error:
             raise BadUsage(str(error)) from None
+        except OSError as error:
+            with suppress(OSError):  # what is left to be printed goes nowhere
+                os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            if isinstance(error, BrokenPipeError):
+                sys.exit(128 + signal.SIGPIPE)
+            raise BadUsage(f"{error.filename or 'standard output'}: {error.strerror or error}") from None
 
 
 def build_options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -123,6 +132,12 @@ def note(build: Build) -> None:
         click.echo(f"note: {text}", err=True)
 
 
+def first(number: int, _: object) -> None:
+    """A first Ctrl-C ends what is under way; no second one takes away what was found by then."""
+    signal.signal(number, signal.SIG_IGN)
+    raise KeyboardInterrupt
+
+
 @main.command()
 @click.argument("scenario", required=False)
 @build_options
@@ -147,6 +162,9 @@ def verdict(build: Build, scenario: str | None, sequential: bool, cpus: int | No
     from ..explore.verdict import Verdict
     from ..words import kernel_name
 
+    if sequential and scenario in SCENARIOS and scenario not in SEQUENTIAL:
+        raise BadUsage(f"{scenario} is concurrent, and --sequential leaves the concurrent scenarios out")
+    signal.signal(signal.SIGINT, first)
     note(build)
     names = [scenario] if scenario else list(SEQUENTIAL if sequential else SCENARIOS)
     found: list[Verdict] = []

@@ -127,7 +127,7 @@ def lab(in_place: bool, jupyter: tuple[str, ...]) -> None:
         environment.prepare(data_dir() / "jupyter" / digest(f"{sys.executable} {environment.ROOT}")[:8])
     except OSError as error:
         raise UsageError(f"{data_dir()} cannot be written: {error.strerror}") from None
-    os.execv(sys.executable, [sys.executable, "-m", "jupyterlab", *options, *jupyter])
+    os.execv(sys.executable, [sys.executable, "-P", "-m", "jupyterlab", *options, *jupyter])
 
 
 def own_copy() -> Path:

@@ -59,9 +59,11 @@ def _take(*prefixes: str) -> dict[str, str]:
 def clean() -> Iterator[None]:
     """What is started meanwhile knows nothing of the user's settings for Python and Jupyter."""
     taken = _take("JUPYTER", "IPYTHON", "PYTHON")
+    os.environ["PYTHONSAFEPATH"] = "1"  # nor of what lies in the current directory
     try:
         yield
     finally:
+        del os.environ["PYTHONSAFEPATH"]
         os.environ.update(taken)
 
 

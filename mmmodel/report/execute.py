@@ -8,13 +8,20 @@ import multiprocessing as mp
 import os
 import signal
 import threading
+import warnings
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
+
+import psutil
 
 from . import environment
 from . import page as report
 from .notebooks import one_line, promised
 from .outcome import Outcome, read
+
+INTERRUPTED = "the run was interrupted"
+KEPT = 200_000  # characters from the beginning, and as many from the end, of what a cell printed
 
 
 def work(
@@ -42,6 +49,10 @@ def work(
             _write(nb, path, out, parameters)
     except (Exception, KeyboardInterrupt) as error:
         say.send(stage + one_line(error))
+    finally:
+        for kernel in psutil.Process().children(recursive=True):  # one that was just being started
+            with suppress(psutil.Error):
+                kernel.kill()
 
 
 def _write(nb: Any, path: Path, out: Path, parameters: dict[str, object]) -> None:
@@ -61,7 +72,8 @@ def _follow_parent() -> None:
 def _stop(number: int, frame: object) -> None:
     """End the notebook, once."""
     _no_more_signals()
-    raise KeyboardInterrupt("the deadline passed" if number == signal.SIGALRM else "the run was interrupted")
+    warnings.simplefilter("ignore", RuntimeWarning)  # of coroutines that now nobody waits for
+    raise KeyboardInterrupt("the deadline passed" if number == signal.SIGALRM else INTERRUPTED)
 
 
 def _no_more_signals() -> None:
@@ -98,6 +110,8 @@ def _execute(path: Path, parameters: dict[str, object], timeouts: dict[str, int]
     except PapermillExecutionError:
         pass
     except (Exception, KeyboardInterrupt) as error:
+        if Keeping.nb is None:
+            raise
         code = [cell for cell in Keeping.nb.cells if cell.cell_type == "code"]
         cell = [*code[:1], *(cell for cell in code if cell.metadata.papermill.start_time)][-1]
         name, text = type(error).__name__, next(iter(str(error).splitlines()), "")
@@ -105,4 +119,17 @@ def _execute(path: Path, parameters: dict[str, object], timeouts: dict[str, int]
     nb = Keeping.nb
     nb.cells = [cell for cell in nb.cells if "papermill-error-cell-tag" not in cell.metadata.tags]
     nb.metadata.papermill.input_path = path.name
+    for cell in [cell for cell in nb.cells if cell.cell_type == "code"]:
+        cell.outputs = _shortened(cell.outputs)
     return nb
+
+
+def _shortened(outputs: list[Any]) -> list[Any]:
+    """Outputs without the middle of what was printed, if it is long."""
+    streams = [output for output in outputs if output.output_type == "stream"]
+    total, seen = sum(len(output.text) for output in streams), 0
+    for output in streams if total > 2 * KEPT else ():
+        start, seen = seen, seen + len(output.text)
+        words = f"\n[{total - 2 * KEPT:,} characters are left out here]\n" * (start <= KEPT < seen)
+        output.text = output.text[: max(0, KEPT - start)] + words + output.text[max(0, total - KEPT - start) :]
+    return [output for output in outputs if output.get("text", "...")]

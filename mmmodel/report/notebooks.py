@@ -52,7 +52,7 @@ def load(path: Path) -> dict[str, Any]:
         notebook = json.loads(path.read_text(encoding="utf-8"))
         if not isinstance(notebook, dict) or "nbformat" not in notebook:
             raise ValueError("it has no nbformat")
-        if notebook["nbformat"] != 4:
+        if repr(notebook["nbformat"]) != "4":
             raise ValueError(f"its nbformat is {notebook['nbformat']!r}, not 4 (jupyter nbconvert converts older ones)")
         for error in iter_validate(notebook):
             if "'id'" not in error.message:  # missing or doubtful ids of cells are mended when it is run

@@ -30,14 +30,14 @@ from ..show.contents import headline
 from ..words import BuildError
 from . import environment
 from . import page as report
-from .execute import work
+from .execute import INTERRUPTED, work
 from .notebooks import UsageError, find, load, ours, promised
 from .outcome import Failure, Outcome, read
 from .results import Results
 
 GRACE = 20.0  # seconds to write down what there is, after a deadline or Ctrl-C
 HERE = ["nbclient", "nbconvert", "papermill"]  # what works outside the kernels
-NOT_BEGUN = "the run was interrupted before it began"
+NOT_BEGUN = f"{INTERRUPTED} before it began"
 
 
 @dataclass(frozen=True)
@@ -81,6 +81,11 @@ def run(
     plan = _plan([find(name) for name in (ours() if notebooks is None else notebooks)], out, parameters)
     timeouts = {"start_timeout": start_timeout, "execution_timeout": execution_timeout}
     timeouts["iopub_timeout"] = execution_timeout  # papermill makes it an error when output is 4 s late
+    pages = {"index.html", "run.json", "claims.csv", "claims.html", *(f"{o.name}.html" for o in plan.values())}
+    for file in (files := [file.resolve() for file in (junit, summary) if file]):
+        taken = (file.parent == out.resolve() and file.name in pages) or files.count(file) > 1
+        if taken or file.suffix.lower() == ".ipynb":
+            raise UsageError(f"{file} is a notebook, or another file of this run: it would be written over")
     written = Results(out, dict(parameters), junit, summary)
     with _writable(out), _alone(out), _stopping() as stopped, TemporaryDirectory(prefix="mmmodel-") as home:
         earlier = _earlier(out)
@@ -208,7 +213,8 @@ def _outcome(outcome: Outcome, out: Path, words: str) -> Outcome:
     try:
         read(json.loads((out / f"{outcome.name}.ipynb").read_text(encoding="utf-8")), outcome)
     except FileNotFoundError:
-        outcome.fail(words or "its process ended without a result")
+        words = words or "its process ended without a result"
+        outcome.fail(words, status="stopped" if words == INTERRUPTED else "failed")
     else:
         if not outcome.page:
             outcome.fail(words or "its page could not be written")
@@ -238,7 +244,7 @@ def _run_all(
         process, ear, _ = running.pop(path)
         process.kill()
         with suppress(EOFError):
-            words[path] = ear.recv() if ear.poll() else ""
+            words[path] = ear.recv() if ear.poll() else INTERRUPTED * bool(stopped)
 
     with tqdm(total=len(waiting), unit="notebook") as bar:
         while (waiting or running) and not stopped:
@@ -248,7 +254,7 @@ def _run_all(
                 process.start()
                 mouth.close()
                 running[waiting.pop(0)] = process, ear, time.monotonic() + deadline + GRACE
-            if (names := ", ".join(path.stem for path in running)) != bar.postfix:
+            if (names := ", ".join(path.stem for path in running)) != getattr(bar, "postfix", ""):  # TQDM_DISABLE
                 bar.set_postfix_str(names)
             wait([process.sentinel for process, _, _ in running.values()], timeout=0.2)
             for path, (process, _, latest) in list(running.items()):

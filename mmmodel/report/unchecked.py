@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 from bs4 import BeautifulSoup
@@ -14,6 +15,8 @@ from .page import numbered, summaries, tagged
 
 # Cell magics that run the cell as Python in the kernel, or only show it; all others take the code elsewhere.
 MAGICS = {"capture", "prun", "time", "timeit"} | {"HTML", "SVG", "html", "javascript", "js", "latex", "markdown", "svg"}
+# Where a notebook gives `claim` another name: import, assignment, getattr, partial.
+ALIAS = re.compile(r"\bclaim as (\w+)|(\w+) *:?= *(?:[\w.]+\([^()\n]*)?[\w.]*\bclaim\b(?! *[.(])")
 Found = Iterator[tuple[str, int | None, str]]
 """What is wrong, the number of the cell if it is a code cell, and the claim it is about, or nothing."""
 
@@ -48,9 +51,6 @@ def _cells(nb: Mapping[str, Any]) -> Found:
     if waiting:
         rest = f", nor did {', '.join(map(str, waiting[1:]))}" if waiting[1:] else ""
         yield f"it did not run{rest}", waiting[0], ""
-    for cell in nb["cells"]:
-        if cell["cell_type"] == "raw" and _is_code("".join(cell["source"])):
-            yield "a raw cell has code, which did not run", None, ""
 
 
 def _claims(nb: Mapping[str, Any], promised: Sequence[str]) -> Found:
@@ -60,40 +60,57 @@ def _claims(nb: Mapping[str, Any], promised: Sequence[str]) -> Found:
         for output in cell["outputs"]:
             if claim := output.get("data", {}).get(MIME):
                 made.setdefault(claim["id"], []).append(number)
-    places: list[tuple[int | None, Any]] = list(numbered(nb["cells"]))
-    places += [(None, cell) for cell in nb["cells"] if cell["cell_type"] == "raw"]
-    written = {id: number for number, cell in reversed(places) for id in claims_in("".join(cell["source"]))}
-    for id, number in sorted(written.items(), key=lambda item: (item[1] or 0, item[0])):
-        if not id and not made:
-            yield "it makes claims, and none came out", number, ""
-        elif id and id not in made:
-            yield f"{id} was not checked", number, id
+    names = {name for cell in nb["cells"] for pair in ALIAS.findall("".join(cell["source"])) for name in pair if name}
+    text = [cell for cell in nb["cells"] if cell["cell_type"] != "code"]
+    code = [cell for cell in text if _is_code(cell, names)]
+    for cell in code:
+        yield f"a {cell['cell_type']} cell has code, which did not run", None, ""
+    cells = [*numbered(nb["cells"]), *((None, cell) for cell in text if cell in code or cell["cell_type"] == "raw")]
+    places = [(where, *place) for where, cell in cells for place in claims_in("".join(cell["source"]), names)]
+    written = {id for _, id, _ in places}
+    others = [number for id in made.keys() - written for number in made[id]]
+    lost = {(where, id) for where, id, inside in places
+            if not any(inside or where in (n, None) for n in (made.get(id, ()) if id else others))}  # fmt: skip
+    for where, id in sorted(lost, key=lambda place: (place[0] or 0, place[1])):
+        words = f"{id} was not checked{' here' * (id in made)}" if id else "it makes claims, and none came out"
+        yield words, where, id
     for id in promised:
         if id not in made and id not in written:
             yield f"{id} was not checked, which data/claims.csv says it does", None, id
-    for id, cells in made.items():
-        if len(cells) > 1:
-            yield f"{id} was made more than once, in cells {', '.join(map(str, cells))}", cells[-1], id
+    for id, numbers in made.items():
+        if len(numbers) > 1:
+            yield f"{id} was made more than once, in cells {', '.join(map(str, numbers))}", numbers[-1], id
 
 
-def claims_in(source: str) -> set[str]:
-    """The literal ids of the claims that a cell's code makes; an empty one for an id that is not literal."""
-    try:
-        tree = ast.parse(source)
-    except (SyntaxError, ValueError):  # magics, and what is broken
-        return set(re.findall(r"""\bclaim\(\s*(?:id\s*=\s*)?["'](\w+)["']""", re.sub("#.*", "", source)))
-    found = set()
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Call) and ast.unparse(node.func).split(".")[-1] == "claim":
-            id = next((n.value for n in [*node.args[:1], *(k.value for k in node.keywords if k.arg == "id")]
-                       if isinstance(n, ast.Constant)), "")  # fmt: skip
-            found.add(str(id))
+def claims_in(source: str, names: Container[str]) -> list[tuple[str, bool]]:
+    """The places in a cell's code that make claims: the literal id or nothing, and whether a function has it."""
+    if not (tree := _parsed(source)):  # it is broken, or no Python
+        ids = re.findall(r"""\bclaim\(\s*(?:id\s*=\s*)?["'](\w+)["']""", re.sub("#.*", "", source))
+        return [(id, False) for id in ids]
+    found, todo = list[tuple[str, bool]](), [(tree, False)]
+    for node, inside in todo:
+        inside = inside or isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda)
+        todo += [(child, inside) for child in ast.iter_child_nodes(node)]
+        name = ast.unparse(node.func) if isinstance(node, ast.Call) else ""
+        if name in names or name.split(".")[-1] == "claim":
+            ids = [*node.args[:1], *(keyword.value for keyword in node.keywords if keyword.arg == "id")]
+            found.append((next((id for n in ids if isinstance(id := getattr(n, "value", 0), str)), ""), inside))
     return found
 
 
-def _is_code(source: str) -> bool:
-    try:
-        nodes = ast.walk(ast.parse(source))
-    except (SyntaxError, ValueError):
-        return False
-    return any(isinstance(node, ast.Call | ast.Assign | ast.Import | ast.ImportFrom) for node in nodes)
+def _parsed(source: str) -> Any:
+    """The syntax tree of a cell's code, without its magics; nothing if there is none."""
+    bare = re.sub(r"(?m)^\s*%%.*|(^|=)(\s*)%(timeit|time|prun)\b(\s+-\w+ *\d*)* *", r"\1\2", source)
+    bare = re.sub(r"(?m)(^|=)(\s*)([%!]{1,2}\w.*|\??[\w.]+\?+$)", r"\1\2None", bare)
+    for text in (source, bare):
+        with suppress(SyntaxError, ValueError, RecursionError, MemoryError):
+            return ast.parse(text)
+    return None
+
+
+def _is_code(cell: Mapping[str, Any], names: Container[str]) -> bool:
+    """Is all of a text code: in Markdown, that makes claims?"""
+    tree, kinds = _parsed("".join(cell["source"])), ast.Call | ast.Assign | ast.Import | ast.ImportFrom
+    if cell["cell_type"] == "raw":
+        return bool(tree) and any(isinstance(node, kinds) for node in ast.walk(tree))
+    return bool(tree and claims_in("".join(cell["source"]), names))

@@ -1,5 +1,6 @@
 """What does not exist is refused in one line that names what does."""
 
+import os
 import subprocess
 import sys
 
@@ -19,6 +20,7 @@ COMMANDS = {
     "verdict nope": ["zap-vs-shrinker", "fork"],
     "verdict zap-vs-shrinker --cpus 99": ["2 to 8"],
     "verdict fork --cpus 3": ["sequential"],
+    "verdict zap-vs-zap --sequential": ["zap-vs-zap is concurrent"],
     "matrix --arch nope": ["s390"],
     "matrix --version nope": ["v4.6"],
     "matrix --patch q2+nope": ["q3"],
@@ -59,6 +61,20 @@ def test_the_same_as_a_process():
     assert result.stderr.startswith("Error: unknown arch 'nope'; allowed: ")
     assert ", ".join(ARCHES) in result.stderr
     assert len(result.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize("words", ["verdict fork --version v4.7", "trace fork --format csv", "verdict --help"])
+def test_output_that_cannot_be_written_is_no_verdict(words):
+    """A full disk: one line and status 2; a pipe that nobody reads: the status of SIGPIPE, without a word."""
+    command = [sys.executable, "-m", "mmmodel.cli", *words.split()]
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert (done.returncode, done.stderr) == (2, "Error: standard output: No space left on device\n")
+    reader, writer = os.pipe()
+    os.close(reader)
+    done = subprocess.run(command, stdout=writer, stderr=subprocess.PIPE, text=True, check=False)
+    os.close(writer)
+    assert (done.returncode, done.stderr) == (141, "")
 
 
 @pytest.mark.parametrize("command", ["trace", "verdict", "matrix", "run", "lab"])

@@ -47,7 +47,7 @@ def test_a_copy_is_served_and_it_says_where(lab, home):
     result, started = lab("--", "--port=1")
     assert result.exit_code == 0, result.output
     assert str(home / "notebooks") in result.stdout
-    assert started[1:3] == ["-m", "jupyterlab"]
+    assert started[1:4] == ["-P", "-m", "jupyterlab"]
     assert f"--notebook-dir={home / 'notebooks'}" in started
     assert "--port=1" in started
     names = {path.name: path.read_text(encoding="utf-8") for path in (home / "notebooks").glob("*.ipynb")}

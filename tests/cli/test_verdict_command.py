@@ -63,3 +63,16 @@ def test_ctrl_c_keeps_what_there_is_and_is_undecided(words):
     assert "interrupted" in out
     assert "Traceback" not in err
     assert run.returncode in (1, 3)  # 1: what was finished by then has broken ones
+
+
+@pytest.mark.slow
+def test_a_second_ctrl_c_takes_nothing_away():
+    command = [sys.executable, "-m", "mmmodel.cli", "verdict", "zap-vs-shrinker", "--version", "v4.7", "--cpus", "7"]
+    run = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    sleep(6)
+    for _ in range(5):
+        run.send_signal(signal.SIGINT)
+        sleep(0.05)
+    out, err = run.communicate(timeout=30)
+    assert "states seen is wrong" in out, err
+    assert (run.returncode, err) == (3, "")

@@ -89,6 +89,7 @@ WRONG = {
     "99": ('{"nbformat": 99, "nbformat_minor": 0, "metadata": {}, "cells": []}', "its nbformat is 99, not 4"),
     "none": ('{"metadata": {}, "cells": []}', "it has no nbformat"),
     "3": ('{"nbformat": 3, "nbformat_minor": 0, "metadata": {}, "worksheets": []}', "its nbformat is 3, not 4"),
+    "float": ('{"nbformat": 4.0, "nbformat_minor": 5, "metadata": {}, "cells": []}', "its nbformat is 4.0, not 4"),
     "text": ("hello", "Expecting value"),
     "empty": ("", "Expecting value"),
     "truncated": ('{"nbformat": 4, "cells": [{"cell', "Unterminated string"),
@@ -140,6 +141,27 @@ def test_a_file_that_has_no_place(option, where, cause, tmp_path, monkeypatch):
     assert cause in line
 
 
+@pytest.mark.parametrize(
+    "options",
+    [
+        ["--junit", "other.ipynb"],
+        ["--summary", "n.ipynb"],
+        ["--summary", "link"],
+        *(["--junit", f"out/{name}"] for name in ("index.html", "run.json", "claims.csv", "claims.html", "n.html")),
+        ["--junit", "same", "--summary", "out/../same"],
+    ],
+    ids=" ".join,
+)
+def test_a_file_that_would_take_the_place_of_another(options, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    path = notebook(tmp_path / "n.ipynb")
+    (tmp_path / "link").symlink_to(path)
+    before = path.read_bytes()
+    assert "it would be written over" in refused(path, "-o", "out", *options)
+    assert path.read_bytes() == before
+    assert not (tmp_path / "out").exists()
+
+
 @pytest.mark.slow
 def test_a_full_disk(tmp_path):
     """A limit on the size of files, to any process that the run starts."""
@@ -158,6 +180,17 @@ def test_a_page_that_cannot_be_written_says_why(tmp_path):
     assert done.returncode == 1
     assert stderr_lines(done.stderr) == ["FAILED n: its result could not be written: File too large"]
     assert "Traceback" not in done.stderr
+
+
+def test_an_endless_output_keeps_its_beginning_and_its_end(tmp_path):
+    endless = "import sys\nfor n in range(60_000):\n    print('line', n)\n    n % 9 or print('x', file=sys.stderr)"
+    path, out = notebook(tmp_path / "n.ipynb", endless, "print('short')"), tmp_path / "out"
+    assert CliRunner().invoke(main, ["run", str(path), "-o", str(out)]).exit_code == 0
+    page = (out / "n.html").read_text(encoding="utf-8")
+    assert [words in page for words in ("line 0\n", "line 59999\n", "short", "line 30000\n")] == [True] * 3 + [False]
+    assert page.count("characters are left out here]") == 1
+    assert len(page) < 1_000_000
+    assert (out / "n.ipynb").stat().st_size < 1_500_000
 
 
 # -- one after the other, and two at once
@@ -214,6 +247,41 @@ def test_an_interrupted_run(tmp_path, number, group):
     assert ElementTree.parse(junit).find(".//failure").get("message") == "n, cell 2: the run was interrupted"
     with pytest.raises(ProcessLookupError):
         os.kill(int((tmp_path / "pid").read_text()), 0)
+
+
+@pytest.mark.slow
+def test_a_run_that_is_stopped_before_its_notebook_was_read(tmp_path):
+    """At any moment: it says that it was interrupted, and nothing of ours."""
+    path, out = notebook(tmp_path / "n.ipynb", SLEEP), tmp_path / "out"
+    for seconds in (0.5, 1, 1.5, 2, 2.5, 3):
+        process = subprocess.Popen(command(path, "-o", out), stderr=subprocess.PIPE, text=True)
+        while not (out / "run.json").exists():
+            time.sleep(0.01)
+        time.sleep(seconds)
+        process.terminate()
+        _, errors = process.communicate(timeout=60)
+        assert process.returncode == 143
+        assert [line for line in stderr_lines(errors) if not line.startswith(("FAILED n", "The run"))] == []
+        assert ": the run was interrupted" in errors
+        (out / "run.json").unlink()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["random", "types", "queue"])
+def test_a_file_in_the_current_directory_is_no_module_of_a_run(name, tmp_path):
+    (tmp_path / "cwd").mkdir()
+    (tmp_path / f"cwd/{name}.py").write_text("raise SystemExit")
+    run = [f"{sys.exec_prefix}/bin/mmmodel", "run", str(notebook(tmp_path / "n.ipynb")), "-o", str(tmp_path / "out")]
+    done = subprocess.run(run, cwd=tmp_path / "cwd", capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.slow
+def test_a_run_without_a_progress_bar(tmp_path, monkeypatch):
+    monkeypatch.setenv("TQDM_DISABLE", "1")
+    run = command(notebook(tmp_path / "n.ipynb"), "-o", tmp_path / "out")
+    done = subprocess.run(run, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 @pytest.mark.slow
