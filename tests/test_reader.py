@@ -1,5 +1,6 @@
 """What a reader brings: patches of every kind, scenarios, mistakes. Each gets the verdict it deserves, or one line."""
 
+import ctypes
 import json
 import os
 import signal
@@ -228,6 +229,19 @@ def test_a_long_exploration_of_a_readers_patch_is_no_code_that_does_not_return(m
     monkeypatch.setattr("mmmodel.patience.PATIENCE", 0.2)
     verdict = mm.check(mm.Build("v4.7", patches=[Slow]), "zap-vs-shrinker", 5)
     assert (verdict.status, verdict.states) == ("holds", 152781)
+
+
+class StandsStill(mm.Patch):
+    """A machine that stops for a while, as under load or while garbage is collected: no Python runs."""
+
+    def put_huge_zero_page(self):
+        ctypes.PyDLL(None).usleep(900_000)
+        super().put_huge_zero_page()
+
+
+def test_a_machine_that_stops_for_a_while_is_no_code_that_does_not_return(monkeypatch):
+    monkeypatch.setattr("mmmodel.patience.PATIENCE", 0.2)
+    assert mm.check(mm.Build("v4.7", patches=[StandsStill]), "map-read-unmap").status == "holds"
 
 
 @pytest.mark.parametrize("patch", [given.Loop, given.SpinsOnAWord])
