@@ -1,5 +1,7 @@
 """What does not return, waits for ever, or fails: undecided, a verdict with a witness, or one line."""
 
+import ctypes
+
 import proposals as given
 import pytest
 
@@ -19,6 +21,19 @@ def test_a_long_exploration_of_a_readers_patch_is_no_code_that_does_not_return(m
     monkeypatch.setattr("mmmodel.explore.patience.PATIENCE", 0.2)
     verdict = mm.check(mm.Build("v4.7", patches=[Slow]), "zap-vs-shrinker", 5)
     assert (verdict.status, verdict.states) == ("holds", 152781)
+
+
+class StandsStill(mm.Patch):
+    """A machine that stops for a while, as under load or while garbage is collected: no Python runs."""
+
+    def put_huge_zero_page(self):
+        ctypes.PyDLL(None).usleep(900_000)
+        super().put_huge_zero_page()
+
+
+def test_a_machine_that_stops_for_a_while_is_no_code_that_does_not_return(monkeypatch):
+    monkeypatch.setattr("mmmodel.explore.patience.PATIENCE", 0.2)
+    assert mm.check(mm.Build("v4.7", patches=[StandsStill]), "map-read-unmap").status == "holds"
 
 
 @pytest.mark.slow
