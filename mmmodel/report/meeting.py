@@ -125,7 +125,10 @@ def _config(token: str, root: Path, theme: str) -> Config:
             },
             "VoilaConfiguration": {"theme": theme, "strip_sources": True, "show_tracebacks": True},
             # Kernels behind sockets in a private folder, not ports; the path of a socket may have about 100 characters.
-            "KernelManager": {"transport": "ipc" if len(tempfile.gettempdir()) < 30 else "tcp"},
+            "KernelManager": {
+                "transport": "ipc" if len(tempfile.gettempdir()) < 30 else "tcp",
+                "shutdown_wait_time": 1.0,
+            },
         }
     )
 

@@ -46,7 +46,7 @@ def test_an_undecided_verdict_exits_with_3(words, status, bound):
 @pytest.mark.slow
 @pytest.mark.parametrize("words", [
     ("verdict", "zap-vs-shrinker", "--version", "v4.7", "--cpus", "7"), ("verdict", "--version", "v4.7", "--cpus", "7"),
-    ("matrix", "--format", "csv"),
+    ("matrix", "--patch", "q2", "--patch", "q3", "--patch", "page-refcount", "--format", "csv"),
 ])  # fmt: skip
 def test_ctrl_c_keeps_what_there_is_and_is_undecided(words):
     command = [sys.executable, "-m", "mmmodel.cli", *words]
