@@ -21,13 +21,11 @@ settings.load_profile("repeatable")
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items):
-    """What is not marked slow is quick. Slow ones come first, notebooks before all: nobody waits for one in the end."""
+    """What is not marked slow is quick. The slow ones come first: nobody waits for one when all else is done."""
     for item in items:
         if not item.get_closest_marker("slow"):
             item.add_marker("quick")
-        if item.path.parent.name == "report" or item.path.stem == "test_browser":  # what they share is dear to make
-            item.add_marker(pytest.mark.xdist_group(item.path.stem))
-    items.sort(key=lambda item: (item.get_closest_marker("slow") is None, item.path.parent.name != "notebooks"))
+    items.sort(key=lambda item: item.get_closest_marker("slow") is None)
 
 
 def refuse(report):
