@@ -1,9 +1,11 @@
 """What several test files share."""
 
+import compileall
 import gc
 import os
 import shutil
 import sys
+from pathlib import Path
 
 import pytest
 from hypothesis import settings
@@ -11,6 +13,8 @@ from hypothesis import settings
 pytest_plugins = ["pytester"]
 gc.set_threshold(50_000)  # explorations make many objects and few cycles
 sys.modules["rfc3987_syntax"] = None  # compiled by jsonschema for seconds; no notebook has such a format
+# Before a test limits the size of files: Python 3.11 keeps what could be written of a compiled module.
+compileall.compile_dir(Path(__file__).parents[1] / "mmmodel", quiet=1)
 REQUIRE_ALL = bool(os.environ.get("MMMODEL_REQUIRE_ALL"))
 
 # The suite is the same each time; `pytest --hypothesis-profile explore` looks where nobody looked before.
