@@ -11,7 +11,20 @@ from ..kernel.overlay import Patch
 from .containers import container
 from .shared_memory import ABSENT, SharedMemory
 
-OUTSIDE = {"build", "costs", "cpu", "cpus", "dmesg", "mem_map", "memory", "observer", "pieces", "quiet", "violations"}
+OUTSIDE = {
+    "build",
+    "costs",
+    "cpu",
+    "cpus",
+    "dmesg",
+    "locks",
+    "mem_map",
+    "memory",
+    "observer",
+    "pieces",
+    "quiet",
+    "violations",
+}
 """Of a kernel: what is no word of its memory."""
 
 

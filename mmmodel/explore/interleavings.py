@@ -131,8 +131,7 @@ def describe(pieces: Pieces, key: Any, cpu: int) -> Step:
     place, memory = places[cpu], pieces.memory
     piece = pieces.successor(place, state)
     values, names, view = memory.values, memory.names, memory.view(state)
-    shown = [(s, c) for s, c in piece.writes if view[s] != c and not names[s].endswith(".locks")]
-    changes = tuple((names[s], values[s][view[s]], values[s][c]) for s, c in shown)
+    changes = tuple((names[s], values[s][view[s]], values[s][c]) for s, c in piece.writes if view[s] != c)
     memory.state = memory.view(memory.after(state, piece.writes))
     before, after = next(((b, a) for w, b, a in changes if w == place.word), (None, None))
     return Step(cpu, place.function, place.word, before, after, *counters(pieces.kernel), more=changes)

@@ -84,8 +84,8 @@ def shrinkable(kernel: Any) -> str:
 
 def unlocked(kernel: Any) -> str:
     """The locks, while no CPU is inside the kernel."""
-    held = [(lock.name, cpu.id) for cpu in kernel.cpus for lock in cpu.locks] if kernel.quiet else []
-    return "; ".join(f"{name} is still held by CPU {cpu}, which has left the kernel" for name, cpu in held)
+    held = [lock for lock in kernel.locks if lock.value is not None] if kernel.quiet else []
+    return "; ".join(f"{lock.name} is still held by CPU {lock.value}, which has left the kernel" for lock in held)
 
 
 def event(kernel: Any) -> str:

@@ -79,7 +79,7 @@ class Pieces:
         self.places: dict[Any, Place] = {}
         self.verdicts: dict[Any, Any] = {}
         self.primitives = watch(self.kernel, self, self.memory)
-        self.memory.grown = False
+        self.memory.grown, self.locks = False, len(self.kernel.locks)
 
     def struct(self, kind: type[Any], args: tuple[Any, ...]) -> Any:
         """A structure that kernel code makes: the same one whenever the same CPU comes to this point."""
@@ -145,8 +145,8 @@ class Pieces:
         memory, self.inside, self.clock.began = self.memory, False, None
         memory.on_read = memory.value
         writes = tuple((slot, memory.code(slot, freeze(value))) for slot, value in self.writes.items())
-        if memory.grown:
-            memory.grown, self.verdicts = False, {}
+        if memory.grown or len(self.kernel.locks) > self.locks:  # a lock is known by its first use
+            memory.grown, self.locks, self.verdicts = False, len(self.kernel.locks), {}
             for place in self.places.values():
                 place.pieces = None
             raise Again

@@ -74,9 +74,9 @@ class TlbEntry(NamedTuple):
 
 
 class Cpu:
-    """One CPU: its TLB, the mm it runs, its mmu_gather, its lru_add pagevec and the locks it holds."""
+    """One CPU: its TLB, the mm it runs, its mmu_gather and its lru_add pagevec."""
 
-    __slots__ = ("__dict__", "active_mm", "gather", "id", "locks", "lru_add_pvec", "tlb")
+    __slots__ = ("__dict__", "active_mm", "gather", "id", "lru_add_pvec", "tlb")
 
     def __init__(self, id: int) -> None:
         self.id = id
@@ -84,7 +84,6 @@ class Cpu:
         self.active_mm: Any = None
         self.gather: Any = None
         self.lru_add_pvec: tuple[Any, ...] = ()
-        self.locks: tuple[Var, ...] = ()
 
 
 class Machine:
@@ -101,6 +100,7 @@ class Machine:
         self.cpu = self.cpus[0]
         self.costs: Counter[str] = Counter()
         self.violations: list[tuple[str, str]] = []
+        self.locks: dict[Var, None] = {}
         self.dmesg: list[str] = []
 
     if TYPE_CHECKING:
@@ -204,10 +204,8 @@ class Machine:
         if lock.value is not None:
             what = f"{lock.name} is already held by CPU {lock.value}, and CPU {self.cpu.id} waits for it"
             self.oops(Deadlock(what))
-        self._held(lock)
-
-    def _held(self, lock: Var) -> None:
-        lock.value, self.cpu.locks = self.cpu.id, (*self.cpu.locks, lock)
+        lock.value = self.cpu.id
+        self.locks[lock] = None
 
     @primitive
     def spin_unlock(self, lock: Var) -> None:
@@ -215,9 +213,7 @@ class Machine:
         self.step(lock)
         if lock.value is None:
             self.complain(f"BUG: spinlock already unlocked: {lock.name}, by CPU {self.cpu.id}")
-            return
-        owner, lock.value = self.cpus[lock.value], None
-        owner.locks = tuple(held for held in owner.locks if held is not lock)
+        lock.value = None
 
     @primitive
     def spin_trylock(self, lock: Var) -> bool:
@@ -225,7 +221,8 @@ class Machine:
         self.step(lock)
         if lock.value is not None:
             return False
-        self._held(lock)
+        lock.value = self.cpu.id
+        self.locks[lock] = None
         return True
 
     @primitive
