@@ -167,6 +167,8 @@ def _run(trace: Trace, scenario: Scenario, journal: bool, stop: bool, kernel_cla
                 verdict.broken, verdict.what = found
                 verdict.op = op or (f"after {trace.rows[-1].op}" if trace.rows else "start")
                 verdict.witness = notes.steps[: notes.until] if notes else []
+            if not (trace.rows or found or verdict.bound):
+                raise BuildError(f"{scenario.name} yields no operation: there is nothing to judge")
             if op is None or (stop and found):
                 break
             if time.perf_counter() > deadline:

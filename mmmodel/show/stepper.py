@@ -15,7 +15,6 @@ import ipywidgets as w
 from IPython.display import display
 
 from .html import HZR, Html, code, join, tag
-from .tables import banner as banner
 
 Texts = Sequence[str]
 
