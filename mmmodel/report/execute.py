@@ -21,6 +21,7 @@ from .notebooks import one_line, promised
 from .outcome import Outcome, read
 
 INTERRUPTED = "the run was interrupted"
+STARTS = 3  # of a kernel: now and then one comes up and never answers, as when another program took a port of its
 KEPT = 200_000  # characters from the beginning, and as many from the end, of what a cell printed
 
 
@@ -104,18 +105,24 @@ def _execute(path: Path, parameters: dict[str, object], timeouts: dict[str, int]
     quick = {"request_save_on_cell_execute": False, "autosave_cell_every": 0}
     # A graceful shutdown loses 4 s now and then; ipykernel warns about its transport each time it starts.
     kernel = {"shutdown_kernel": "immediate", "extra_arguments": ["--log-level=ERROR"]}
+    options = {"cwd": str(path.parent), **fixed, **quick, **kernel, **timeouts}
     escaped = str(path).replace("{", "{{").replace("}", "}}")  # papermill takes it for a format string
-    try:
-        execute_notebook(escaped, None, parameters, cwd=str(path.parent), **fixed, **quick, **kernel, **timeouts)
-    except PapermillExecutionError:
-        pass
-    except (Exception, KeyboardInterrupt) as error:
-        if Keeping.nb is None:
-            raise
-        code = [cell for cell in Keeping.nb.cells if cell.cell_type == "code"]
-        cell = [*code[:1], *(cell for cell in code if cell.metadata.papermill.start_time)][-1]
-        name, text = type(error).__name__, next(iter(str(error).splitlines()), "")
-        cell.outputs.append(new_output("error", ename=name, evalue=text, traceback=[f"{name}: {text}"]))
+    for start in range(1, STARTS + 1):
+        try:
+            execute_notebook(escaped, None, parameters, **options)
+        except PapermillExecutionError:
+            pass
+        except (Exception, KeyboardInterrupt) as error:
+            if Keeping.nb is None:
+                raise
+            code = [cell for cell in Keeping.nb.cells if cell.cell_type == "code"]
+            begun = [cell for cell in code if cell.metadata.papermill.start_time]
+            if type(error) is RuntimeError and not begun and start < STARTS:  # jupyter_client, of a kernel
+                continue
+            name, text = type(error).__name__, next(iter(str(error).splitlines()), "")
+            words = new_output("error", ename=name, evalue=text, traceback=[f"{name}: {text}"])
+            [*code[:1], *begun][-1].outputs.append(words)
+        break
     nb = Keeping.nb
     nb.cells = [cell for cell in nb.cells if "papermill-error-cell-tag" not in cell.metadata.tags]
     nb.metadata.papermill.input_path = path.name

@@ -30,7 +30,7 @@ from ..show.contents import headline
 from ..words import BuildError
 from . import environment
 from . import page as report
-from .execute import INTERRUPTED, work
+from .execute import INTERRUPTED, STARTS, work
 from .notebooks import UsageError, find, load, ours, promised
 from .outcome import Failure, Outcome, read
 from .results import Results
@@ -62,7 +62,7 @@ def run(
     *,
     jobs: int | None = None,
     execution_timeout: int = 120,
-    start_timeout: int = 60,
+    start_timeout: int = 20,
     deadline: float | None = None,
     junit: Path | None = None,
     summary: Path | None = None,
@@ -70,12 +70,13 @@ def run(
     """Run notebooks (paths, names or numbers; None: all) with `parameters`; write the report into the folder `out`.
 
     That is: pages, claims.csv and .html, run.json, index.html; if asked for, also JUnit XML and a Markdown summary.
-    Seconds: `execution_timeout` for a cell, `deadline` for a notebook (default: start and five such cells).
+    Seconds: `execution_timeout` for a cell, `start_timeout` for a kernel to answer (one that does not is started
+    again, twice), `deadline` for a notebook (default: three starts and five cells).
     Ctrl-C and SIGTERM keep what is done. Raises UsageError, before anything is started, if a notebook, a parameter or
     its type is wrong, or the report cannot be written; also if it cannot be written in the end.
     """
     jobs = (os.cpu_count() or 1) if jobs is None else jobs
-    deadline = start_timeout + 5 * execution_timeout if deadline is None else deadline
+    deadline = STARTS * start_timeout + 5 * execution_timeout if deadline is None else deadline
     if min(jobs, start_timeout, execution_timeout, deadline) <= 0:
         raise UsageError("jobs, timeouts and the deadline must be greater than 0")
     plan = _plan([find(name) for name in (ours() if notebooks is None else notebooks)], out, parameters)

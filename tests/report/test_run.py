@@ -11,8 +11,10 @@ from pathlib import Path
 import pytest
 from nbformat.v4 import new_code_cell
 from notebooks_to_run import PARAMETERS, STUCK, alive, failure, notebook, page
+from papermill.engines import NBClientEngine
 
 from mmmodel.report import page as report
+from mmmodel.report.execute import STARTS, _execute
 from mmmodel.report.run import UsageError, run
 
 pytestmark = pytest.mark.slow
@@ -124,3 +126,22 @@ def test_an_interrupted_write_leaves_the_old_file(tmp_path, monkeypatch):
     with pytest.raises(KeyboardInterrupt):
         report.write(path, "new")
     assert [(file.name, file.read_text()) for file in tmp_path.iterdir()] == [("file", "old")]
+
+
+@pytest.mark.parametrize(("deaf", "said"), [(STARTS - 1, ""), (STARTS, "RuntimeError: Kernel didn't respond")])
+def test_a_kernel_that_does_not_answer_is_started_again(tmp_path, monkeypatch, deaf, said):
+    execute, starts = NBClientEngine.execute_managed_notebook, []
+
+    def start(*args, **options):
+        starts.append(1)
+        if len(starts) <= deaf:
+            raise RuntimeError("Kernel didn't respond in 20 seconds")
+        execute(*args, **options)
+
+    monkeypatch.setattr(NBClientEngine, "execute_managed_notebook", start)
+    timeouts = {"start_timeout": 20, "execution_timeout": 120, "iopub_timeout": 120}
+    cells = _execute(notebook(tmp_path / "n.ipynb", "print('it ran')"), {}, timeouts).cells
+    executed = str([cell.get("outputs") for cell in cells])
+    assert len(starts) == STARTS
+    assert ("it ran" in executed) != bool(said)
+    assert said.partition(": ")[2] in executed
