@@ -40,6 +40,8 @@ def check(
         choose("option", option, (*OPTIONS, *list(more)[2:]))
     if scenario in PROGRAMS:
         program = PROGRAMS[scenario]
+        if reason := program.lacking(build):
+            raise BuildError(reason)
         number = program.cpus if cpus is None else cpus
         if not isinstance(number, int) or not program.fewest <= number <= MOST_CPUS:
             raise BuildError(f"{scenario} takes {program.fewest} to {MOST_CPUS} CPUs, not {number!r}")

@@ -183,6 +183,8 @@ class Pieces:
         waits = None
         if name in ("spin_lock", "wait_below"):
             waits = self.memory.slots[id(args[0]), "value"], args[1] if name == "wait_below" else None
+        elif name == "tlb_invalidate" and len(args) < 3 and (interrupts := self.kernel.interrupted(args[0])):
+            waits = self.memory.slots[id(interrupts), "value"], 1
         word = getattr(args[0], "name", "") if args else ""
         self.request = (frame.f_code.co_name if name in self.primitives else name, word, waits)
         raise Preempted

@@ -232,6 +232,20 @@ class Machine:
         if var.value >= limit:
             self.oops(Deadlock(f"{var.name} never falls below {limit}, and CPU {self.cpu.id} waits for it"))
 
+    @primitive
+    def down_read_trylock(self, sem: Var) -> bool:
+        """Take a semaphore for reading, unless a writer has it; say whether it was taken."""
+        self.step(sem)
+        taken = bool(sem.value >= 0)
+        sem.value += taken
+        return taken
+
+    @primitive
+    def up_read(self, sem: Var) -> None:
+        """Release a semaphore taken for reading."""
+        self.step(sem)
+        sem.value -= 1
+
     def retry(self) -> Literal[True]:
         """The head of a retry loop: nothing computed in an earlier round is used after it. Always true."""
         return True
@@ -252,6 +266,10 @@ class Machine:
         for entry in self.cpu.tlb:
             if entry.mm is mm and entry.index == index and entry.write >= write:
                 return entry
+        return None
+
+    def interrupted(self, mm: Any) -> Var | None:
+        """Seam: what a flush of all CPUs waits for: interrupts, where it interrupts and somebody relies on that."""
         return None
 
     @one_step
