@@ -67,10 +67,17 @@ class Pieces:
     """
 
     def __init__(
-        self, build: Build, program: Program, cpus: int, kernel_class: type | None = None, **options: Any
+        self,
+        build: Build,
+        program: Program,
+        cpus: int,
+        kernel_class: type | None = None,
+        use_zero_page: bool = True,
+        **options: Any,
     ) -> None:
         order = int(ARCHES[build.arch]["huge_page_order"])
         self.kernel: Any = build.boot(cpus, (cpus + 2) << order >> 8, kernel_class)
+        self.kernel.use_zero_page = use_zero_page
         self.front = Front(self.kernel)
         self.operations = program.operations(self.front, cpus, **options)
         self.memory, self.structs, self.clock = SharedMemory(), dict[Any, Any](), Clock()
