@@ -7,7 +7,7 @@ generic one, and s390 still frees every page at once.
 from __future__ import annotations
 
 from ..data import rows
-from .machine import Var, one_step
+from .machine import one_step
 from .mm_types import Mm, MmuGather, Page, PageTable, Pmd
 from .versions import V4_5, VERSIONS
 
@@ -60,10 +60,8 @@ class Um(Immediate):
 class Arm64(V4_5):
     """arch/arm64/include/asm/tlb.h: a gather of the whole mm flushes nothing, as its ASID is never used again."""
 
-    def tlb_flush_mmu_tlbonly(self, tlb: MmuGather) -> None:
-        """tlb_flush. Who still runs the mm (see `oom_kill`) keeps the translations."""
-        tlb.range = tlb.range and not tlb.fullmm
-        super().tlb_flush_mmu_tlbonly(tlb)
+    def tlb_flush_fullmm(self, tlb: MmuGather) -> None:
+        """Nothing. Who still runs the mm (see `oom_kill`) keeps the translations."""
 
 
 class FlushAtClear(V4_5):
@@ -77,10 +75,6 @@ class FlushAtClear(V4_5):
 class GupByInterrupt(V4_5):
     """arch/x86/mm/gup.c, and mips and sh: interrupts are off while the page tables are walked, so that no flush ends
     meanwhile, and nobody looks at the entry again."""
-
-    def interrupted(self, mm: Mm) -> Var | None:
-        """The CPUs that a flush has to interrupt."""
-        return mm.irqs_off
 
     def gup_pmd_range(self, mm: Mm, addr: int) -> Page | None:
         """From local_irq_disable to local_irq_enable."""

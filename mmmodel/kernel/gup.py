@@ -62,9 +62,11 @@ class GetUserPages(Memory):
         self.pins = self.pins[:at] + self.pins[at + 1 :]
 
     def ksm_scan(self, mm: Mm, start: int, end: int) -> None:
-        """mm/ksm.c: look at each 4K page of a mergeable mapping under a pin; only pages of one's own are kept."""
+        """mm/ksm.c: look at each 4K page of a huge mapping under a pin; only pages of one's own are kept."""
         for addr in range(start, end):
             self.spin_lock(mm.ptl)
-            page = self.follow_trans_huge_pmd(mm, addr)
+            pmd = mm.pmd[addr // self.hpage_nr].value
+            page = self.follow_trans_huge_pmd(mm, addr) if pmd is not None and pmd.page is not None else None
             self.spin_unlock(mm.ptl)
-            self.put_page(page)
+            if page is not None:
+                self.put_page(page)
