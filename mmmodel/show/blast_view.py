@@ -63,8 +63,8 @@ def _verdict(scenarios: Sequence[tuple[str, bool | None]]) -> Html:
     if not wrong:
         return mark(True, f"all {len(scenarios)} hold")
     words = "right about the report" if set(wrong) <= set(APART) else f"{len(wrong)} of {len(scenarios)} break"
-    open_ = f"; {', '.join(wrong)} stays open" if set(wrong) <= set(APART) else f": {', '.join(wrong)}"
-    return join(mark(set(wrong) <= set(APART), words), tag("small", open_))
+    rest = f"; {', '.join(wrong)} stays open" if set(wrong) <= set(APART) else f": {', '.join(wrong)}"
+    return join(mark(set(wrong) <= set(APART), words), tag("small", rest))
 
 
 def radius(effects: Iterable[Effect]) -> Html:
