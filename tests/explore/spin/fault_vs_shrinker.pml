@@ -62,7 +62,7 @@ proctype user(byte mm) {
 #if ZAP_PUTS
        put_huge_zero_page(page)
 #elif ZAP_GATHERS
-       free_gathered(page)                    /* the flush before or after it is zap_vs_shrinker.pml's subject */
+       free_gathered(page)                    /* the flush before or after it is one_mapping.pml's subject */
 #endif
     :: else
     fi;
