@@ -139,7 +139,7 @@ inline release_pages(b) {               /* mm/swap.c:release_pages@v4.6, nr == 1
 inline free_page_and_swap_cache(b) {    /* mm/swap_state.c@v4.6; SWAP=n: a macro of include/linux/swap.h */
 #if SWAP && patched(Q2 + Q3)
     release_pages(b)
-#elif (SWAP ? (VERSION > 46 || patched(QUICK_HACK)) : patched(SWAPN_MACRO)) && !patched(PAGE_REFCOUNT)
+#elif ((SWAP && (VERSION > 46 || patched(QUICK_HACK))) || patched(SWAPN_MACRO)) && !patched(PAGE_REFCOUNT)
     put_or_skip(b)
 #else
     put_page(b)
