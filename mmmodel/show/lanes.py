@@ -11,25 +11,7 @@ from ..build.composed import Build
 from ..explore.verdict import Verdict
 from ..study.story import REACHED, Event, Reach, called, story
 from ..study.unmap import PARTS, Unmap
-from .html import (
-    BAD,
-    BOLD,
-    GOOD,
-    HZR,
-    MIDDLE,
-    MONO,
-    RED,
-    SOFT,
-    Html,
-    arrow,
-    box,
-    join,
-    line,
-    mark,
-    svg,
-    tag,
-    text,
-)
+from .html import BAD, BOLD, GOOD, HZR, MIDDLE, MONO, RED, SOFT, Html, arrow, box, join, line, mark, svg, tag, text
 from .tables import label
 
 BLUE = "rgba(59,127,196,.25)"

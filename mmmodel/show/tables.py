@@ -25,11 +25,7 @@ REUSE = ("map-read-unmap", "unmap-until-panic", "refill-after-unmap", "fork-pres
 def label(build: Build) -> str:
     """A build in a few words."""
     patches = [f" + {p.name or p.__name__}" for p in build.patch_classes]
-    options = {
-        ", SWAP off": not build.swap,
-        ", DEBUG_VM": build.debug_vm,
-        ", THP assumed": build.hypothetical,
-    }
+    options = {", SWAP off": not build.swap, ", DEBUG_VM": build.debug_vm, ", THP assumed": build.hypothetical}
     return f"{build.arch} {build.version}" + "".join(patches + [words for words, on in options.items() if on])
 
 

@@ -18,11 +18,7 @@ Reach = dict[int, bool]
 """The CPUs whose TLB holds a translation of the huge zero page: is it stale?"""
 REACHED = "reached"
 """A patch violates an invariant of this name to ask for a run that gets somewhere: an end, but no error."""
-TAKERS = {
-    None: "page freed",
-    HUGE_ZERO_PAGE: "a new huge zero page",
-    "somebody else": "somebody gets the page",
-}
+TAKERS = {None: "page freed", HUGE_ZERO_PAGE: "a new huge zero page", "somebody else": "somebody gets the page"}
 FIELDS: dict[str, Callable[[Any, Any], str]] = {
     "huge_zero_refcount": lambda was, now: f"HZR {arrowed(was, now)}",
     "page_count": lambda was, now: f"PC {arrowed(was, now)}",
