@@ -1,7 +1,5 @@
 """What every room shares: words for verdicts and kernel functions, what to say of a name that does not exist."""
 
-from __future__ import annotations
-
 import difflib
 import re
 from collections.abc import Callable, Iterable, Sequence

@@ -1,7 +1,5 @@
 """The command line: mmmodel trace | verdict | matrix | run | meeting | lab."""
 
-from __future__ import annotations
-
 import csv
 import io
 import json

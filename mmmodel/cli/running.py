@@ -1,7 +1,5 @@
 """The commands that open and run notebooks: mmmodel run | meeting | lab."""
 
-from __future__ import annotations
-
 import json
 import os
 import sys

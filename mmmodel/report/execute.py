@@ -1,7 +1,5 @@
 """The process one notebook is executed in."""
 
-from __future__ import annotations
-
 import json
 import logging
 import multiprocessing as mp

@@ -1,7 +1,5 @@
 """A run as one page to open, and the ledger of its claims: what was said, by whom, and what became of it."""
 
-from __future__ import annotations
-
 import csv
 import io
 from collections import Counter

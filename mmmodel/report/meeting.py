@@ -4,8 +4,6 @@ Voila runs here, in this process. It is told which socket to use, so that the ad
 else takes it, and its pages are kept from fetching anything from the network.
 """
 
-from __future__ import annotations
-
 import logging
 import os
 import secrets

@@ -1,7 +1,5 @@
 """A run written down: index.html, claims.html and .csv, run.json, and for other programs JUnit XML and Markdown."""
 
-from __future__ import annotations
-
 import json
 import re
 import time

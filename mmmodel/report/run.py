@@ -4,8 +4,6 @@ A notebook that fails, hangs or loses its kernel costs its own deadline and noth
 is kept, and the others finish. The executed notebooks are the record; everything else is read off them.
 """
 
-from __future__ import annotations
-
 import fcntl
 import json
 import multiprocessing as mp

@@ -1,7 +1,5 @@
 """Figures of what a fix costs: modelled and measured side by side, instructions measured only."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import NamedTuple

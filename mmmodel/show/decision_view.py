@@ -1,7 +1,5 @@
 """The decision as a table whose cells open to their evidence, and as one picture to argue over."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from ..build.composed import Build

@@ -1,7 +1,5 @@
 """What figures are made of: HTML elements and tables, and inline SVG in the colour of the text around it."""
 
-from __future__ import annotations
-
 import base64
 import io
 import re

@@ -1,7 +1,5 @@
 """Figures of question 1: every kind of page through every freeing function, and the ways in which two differ."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 from ..build.composed import Build

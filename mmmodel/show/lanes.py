@@ -1,7 +1,5 @@
 """Swim lanes of a witness, one for each CPU, and the sequence of an unmap: drawn from runs of the model."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping, Sequence
 from itertools import groupby

@@ -1,7 +1,5 @@
 """Kernel functions as the model has them: their source, beside each other."""
 
-from __future__ import annotations
-
 import inspect
 import re
 from textwrap import dedent

@@ -5,8 +5,6 @@ have it; a widget that comes alive in a browser hides that copy. Changes go from
 nowhere else: `interact`, `interactive` and `Output` make headless runs stall.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 from typing import Any
 from uuid import uuid4

@@ -1,7 +1,5 @@
 """The explorer: the toggles of a build on the left; the verdict, what a toggle changed and a view on the right."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace

@@ -1,7 +1,5 @@
 """Verdicts quick enough to follow a toggle, in words: do the telling scenarios hold, and what changed since before?"""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import fields
 from typing import Any

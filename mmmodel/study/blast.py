@@ -1,7 +1,5 @@
 """The blast radius of a patch: which builds behave differently with it, whose calls it changes."""
 
-from __future__ import annotations
-
 import ast
 import inspect
 import textwrap

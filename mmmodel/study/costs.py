@@ -3,8 +3,6 @@
 Counting is done around the functions of a booted kernel (see `calls`), never inside one.
 """
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress

@@ -1,7 +1,5 @@
 """Assertions as detectors: at which operation does one stop a program, and was there anything wrong?"""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 from ..build.composed import Build

@@ -1,7 +1,5 @@
 """Tables of verdicts: many builds in many scenarios, those that behave the same checked once."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import BrokenExecutor, Executor, as_completed
 from contextlib import suppress

@@ -1,7 +1,5 @@
 """What happened, in words: changes of memory, and the steps of a witness as rows of swim lanes."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NamedTuple

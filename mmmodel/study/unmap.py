@@ -1,7 +1,5 @@
 """One unmap of the huge zero page, call by call: the way to the function that drops a counter, and who is left."""
 
-from __future__ import annotations
-
 from contextlib import suppress
 from dataclasses import replace
 from itertools import groupby
