@@ -7,6 +7,7 @@ from typing import NamedTuple
 from ..build.composed import Build
 from ..explore.checking import check
 from ..study.costs import FUNCTIONS, LEFTOVERS, WORKLOADS, calls, instructions, measured, rates, units_of
+from ..study.measurements import patch_names
 from .html import Bar, Html, code, join, mark, table, tag
 from .tables import banner, label
 
@@ -53,8 +54,7 @@ def _names(builds: Sequence[Build]) -> tuple[str, list[str]]:
     bare = {label(replace(build, patches=())) for build in builds}
     if len(bare) > 1:
         return "", [label(build) for build in builds]
-    stacks = [" + ".join(p.name or p.__name__ for p in build.patch_classes) for build in builds]
-    return f"on {bare.pop()}", [stack or "no patch" for stack in stacks]
+    return f"on {bare.pop()}", [patch_names(build, " + ") or "no patch" for build in builds]
 
 
 def _count(build: Build, kind: str, panel: Panel) -> Bar:

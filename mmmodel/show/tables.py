@@ -9,7 +9,7 @@ from ..build.composed import Build
 from ..explore.tracing import Trace
 from ..explore.verdict import Step, Verdict
 from ..kernel.mm_types import HUGE_ZERO_PAGE, Pmd
-from ..study.measurements import compare, plain
+from ..study.measurements import compare, patch_names, plain
 from ..study.references import Entry, counts, due, page_state, play
 from ..study.references import ledger as entries
 from ..words import VERDICT, arrowed, kernel_name
@@ -24,9 +24,9 @@ REUSE = ("map-read-unmap", "unmap-until-panic", "refill-after-unmap", "fork-pres
 
 def label(build: Build) -> str:
     """A build in a few words."""
-    patches = [f" + {p.name or p.__name__}" for p in build.patch_classes]
+    patches = f" + {patch_names(build, ' + ')}" * bool(build.patches)
     options = {", SWAP off": not build.swap, ", DEBUG_VM": build.debug_vm, ", THP assumed": build.hypothetical}
-    return f"{build.arch} {build.version}" + "".join(patches + [words for words, on in options.items() if on])
+    return f"{build.arch} {build.version}" + "".join([patches, *(words for words, on in options.items() if on)])
 
 
 def banner(verdict: Verdict) -> Html:

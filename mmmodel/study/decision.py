@@ -23,17 +23,7 @@ if TYPE_CHECKING:
 
 VERSION = "v4.6"
 """The kernel of the report: what is to be decided is what to do with it."""
-FIXES: dict[str, tuple[str, ...]] = {
-    "nothing": (),
-    "quick hack": ("quick-hack",),
-    "question 1: a guard": ("q1-guard",),
-    "question 2": ("q2",),
-    "question 3": ("q3",),
-    "question 4": ("q4",),
-    "the page's own count": ("page-refcount",),
-    "quick hack and macro": ("quick-hack", "swapn-macro"),
-    "undo the commit": ("revert",),
-}
+FIXES = {row["called"]: tuple(filter(None, row["patch"].split("+"))) for row in rows("patches") if row["called"]}
 """What can be merged, by the name it has in a meeting, as a stack of patches."""
 OTHERS = tuple(arch for arch in HUGE if arch != "s390")
 LATENT = ("sh", "um", "ia64")

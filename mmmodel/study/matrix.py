@@ -16,6 +16,7 @@ from ..kernel.arches import ARCHES
 from ..kernel.overlay import Patch
 from ..kernel.versions import VERSIONS
 from ..words import choose
+from .measurements import patch_names
 
 Found = tuple[str, bool | None, str, str, str, int]
 INTERRUPTED: Found = ("undecided", None, "", "", "interrupted before it was finished", 0)
@@ -63,19 +64,8 @@ def matrix(
             bar.update(len(group))
             if INTERRUPTED in rows:
                 break
-    table = [
-        (
-            b.version,
-            b.arch,
-            b.swap,
-            "+".join(p.name or p.__name__ for p in b.patch_classes),
-            name,
-            *found.get((b, name), INTERRUPTED),
-        )
-        for b in wanted
-        for name in names
-    ]
-    return pd.DataFrame(table, columns=list(COLUMNS))
+    keys = [((b.version, b.arch, b.swap, patch_names(b), name), (b, name)) for b in wanted for name in names]
+    return pd.DataFrame([(*key, *found.get(task, INTERRUPTED)) for key, task in keys], columns=list(COLUMNS))
 
 
 def _work(
