@@ -127,13 +127,12 @@ class Caller(NamedTuple):
 def changed(patch: str, version: str = "v4.6") -> list[str]:
     """Kernel functions a patch changes in a version; what it writes as it was before is no change."""
     cls, base = PATCHES[choose("patch", patch, PATCHES)], VERSIONS[choose("version", version, VERSIONS)]
-    names = [n for n in cls.functions() if not n.startswith("boot_") and not _same_code(cls, base, n)]
+    names = [
+        n
+        for n in cls.functions()
+        if not n.startswith("boot_") and _body(getattr(cls, n)) != _body(getattr(base, n, None))
+    ]
     return list(dict.fromkeys(kernel_name(SEAMS.get(n, n)) for n in names))
-
-
-def _same_code(cls: type, base: type, name: str) -> bool:
-    """Is the body of a function the same in both classes?"""
-    return _body(getattr(cls, name)) == _body(getattr(base, name, None))
 
 
 def _body(function: Callable[..., Any] | None) -> list[str]:

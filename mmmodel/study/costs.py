@@ -17,7 +17,7 @@ from ..kernel.arches import ARCHES
 from ..kernel.huge_memory import HZR_ATOMICS
 from ..kernel.machine import KernelBug
 from ..kernel.memory import PTRS_PER_PMD
-from ..kernel.mm_types import PAGE_COUNT_ATOMICS, Page
+from ..kernel.mm_types import PAGE_COUNT_ATOMICS
 from ..words import choose
 from .calls import count
 
@@ -88,30 +88,20 @@ def collapse(k: Any, pages: int) -> Work:
     k.lru_add_drain()
     tables = [k.init.pmd[index].value.table for index, _, _ in k.slots(0, size)]
     isolated = [pte.page for table in tables for pte in table.ptes.values()]
-    for page in isolated:
-        isolate_lru_page(k, page)
+    k.spin_lock(k.lru_lock)
+    for page in isolated:  # isolate_lru_page()
+        k.get_page(page)
+        page.flags -= {"lru"}
+    k.spin_unlock(k.lru_lock)
 
     def copy() -> None:
         for page in isolated:
-            putback_lru_page(k, page)
+            k.lru_cache_add(page)  # putback_lru_page()
+            k.put_page(page)
             k.page_remove_rmap(page)
             k.free_page_and_swap_cache(page)
 
     return copy
-
-
-def isolate_lru_page(k: Any, page: Page) -> None:
-    """mm/vmscan.c: off the LRU, with a reference of one's own."""
-    k.spin_lock(k.lru_lock)
-    k.get_page(page)
-    page.flags -= {"lru"}
-    k.spin_unlock(k.lru_lock)
-
-
-def putback_lru_page(k: Any, page: Page) -> None:
-    """mm/vmscan.c: queue it for the LRU again, drop the reference of isolation."""
-    k.lru_cache_add(page)
-    k.put_page(page)
 
 
 def unmap_huge_zero_only(k: Any, slots: int) -> Work:
@@ -150,6 +140,7 @@ PAGES, CYCLES, KHUGEPAGED = WORKLOADS
 # -- counting in the model
 
 
+@cache
 def _count(build: Build, prepare: Prepare, units: int) -> Counter[str]:
     """Run one workload on a fresh kernel; whatever was counted while its work was done."""
     k = build.boot()
@@ -162,14 +153,6 @@ def _count(build: Build, prepare: Prepare, units: int) -> Counter[str]:
     counts = count(k, FUNCTIONS.values())
     work()
     return counts + Counter(k.costs)
-
-
-@cache
-def _calls(build: Build, workload: str, units: int | None) -> dict[str, int]:
-    """`calls`, remembered."""
-    how = WORKLOADS[workload]
-    found = _count(build, how.prepare, units or units_of(build, workload))
-    return {metric: found[counted] for metric, counted in METRICS.items()}
 
 
 def units_of(build: Build, workload: str) -> int:
@@ -188,7 +171,9 @@ def calls(build: Build, workload: str, units: int | None = None) -> dict[str, in
 
     Raises BuildError for an unknown workload; KernelBug if the build stops at a BUG.
     """
-    return dict(_calls(build, choose("workload", workload, WORKLOADS), units))
+    usual = units_of(build, workload)
+    found = _count(build, WORKLOADS[workload].prepare, units or usual)
+    return {metric: found[counted] for metric, counted in METRICS.items()}
 
 
 @cache
@@ -205,7 +190,7 @@ def rates(build: Build) -> dict[str, dict[str, float]]:
     found = {}
     for kind, (prepare, few, many, page_count) in kinds.items():
         with suppress(KernelBug):
-            grown = _count(build, prepare, many)
+            grown = _count(build, prepare, many).copy()
             grown.subtract(_count(build, prepare, few))
             locks = sum(n for name, n in grown.items() if name.startswith("lru_lock "))
             totals = (grown["lru_add_drain"], locks, grown[HZR_ATOMICS], grown[page_count])
