@@ -21,12 +21,6 @@ from .patch_files import load, named, stack
 from .running import PARAMETERS, lab, meeting, run
 
 
-class BadUsage(click.ClickException):
-    """One line on standard error, exit status 2."""
-
-    exit_code = 2
-
-
 class Commands(click.Group):
     """Turns what a command complains about into one line; never a traceback for bad input."""
 
@@ -37,10 +31,11 @@ class Commands(click.Group):
         except click.exceptions.NoArgsIsHelpError as error:
             error.show()
             sys.exit(error.exit_code)
-        except click.ClickException as error:
+        except (click.ClickException, BuildError, UsageError) as error:
+            words = error.format_message() if isinstance(error, click.ClickException) else str(error)
             with suppress(OSError):
-                click.echo(f"Error: {' '.join(error.format_message().split())}", err=True)
-            sys.exit(error.exit_code)
+                click.echo(f"Error: {' '.join(words.split())}", err=True)
+            sys.exit(getattr(error, "exit_code", 2))
         except (click.Abort, KeyboardInterrupt):
             sys.exit(130)
 
@@ -48,14 +43,12 @@ class Commands(click.Group):
         """Run the command; a closed pipe ends it without a word."""
         try:
             return super().invoke(ctx)
-        except (BuildError, UsageError) as error:
-            raise BadUsage(str(error)) from None
         except OSError as error:
             with suppress(OSError):  # what is left to be printed goes nowhere
                 os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             if isinstance(error, BrokenPipeError):
                 sys.exit(128 + signal.SIGPIPE)
-            raise BadUsage(f"{error.filename or 'standard output'}: {error.strerror or error}") from None
+            raise UsageError(f"{error.filename or 'standard output'}: {error.strerror or error}") from None
 
 
 def build_options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -161,7 +154,7 @@ def verdict(build: Build, scenario: str | None, sequential: bool, cpus: int | No
     from ..words import kernel_name
 
     if sequential and scenario in SCENARIOS and scenario not in SEQUENTIAL:
-        raise BadUsage(f"{scenario} is concurrent, and --sequential leaves the concurrent scenarios out")
+        raise UsageError(f"{scenario} is concurrent, and --sequential leaves the concurrent scenarios out")
     signal.signal(signal.SIGINT, first)
     note(build)
     names = [scenario] if scenario else list(SEQUENTIAL if sequential else SCENARIOS)
@@ -218,15 +211,15 @@ def workers(scheduler: str | None, patches: Sequence[str] = ()) -> Iterator[Exec
             yield pool
         return
     if any(".py" in text for text in patches):
-        raise BadUsage("a patch from a file is checked on this machine only: leave --scheduler away")
+        raise UsageError("a patch from a file is checked on this machine only: leave --scheduler away")
     try:
         from distributed import Client
     except ImportError:
-        raise BadUsage("--scheduler needs the extra: pip install 'mmmodel[cluster]'") from None
+        raise UsageError("--scheduler needs the extra: pip install 'mmmodel[cluster]'") from None
     try:
         client = Client(scheduler, timeout=10)
     except (OSError, ValueError) as error:
-        raise BadUsage(f"no scheduler at {scheduler}: {error}".splitlines()[0]) from None
+        raise UsageError(f"no scheduler at {scheduler}: {error}".splitlines()[0]) from None
     with client:
         yield client.get_executor(retries=5)
 

@@ -77,21 +77,17 @@ def radius(effects: Iterable[Effect]) -> Html:
 def _changes(found: Counter[str]) -> Html:
     if set(found) == {"same"}:
         return Html("no difference")
-    words = [(what, f"{found[what]} {words}") for what, words in CHANGES.items() if found[what]]
-    return join(*(part for what, w in words for part in (_sign(what, w), Html("<br>"))))
-
-
-def _sign(what: str, words: str) -> Html:
-    return mark(what == "mended", words) if what in ("mended", "broken") else tag("span", words)
+    lines = {what: f"{found[what]} {words}" for what, words in CHANGES.items() if found[what]}
+    signs = [mark(what == "mended", w) if what in ("mended", "broken") else tag("span", w) for what, w in lines.items()]
+    return join(*(part for sign in signs for part in (sign, Html("<br>"))))
 
 
 def broken(effects: Sequence[Effect]) -> Html:
     """On which archs some scenario breaks, one row for each stack of patches."""
     stacks = list(dict.fromkeys(e.patches for e in effects))
     found = [[", ".join(breaks(effects, s, swap)) or mark(True, "none") for swap in (True, False)] for s in stacks]
-    names = [" + ".join(stack) or "no patch" for stack in stacks]
-    head = ["with", "breaks, SWAP=y", "breaks, SWAP=n"]
-    return table(head, [(name, *archs) for name, archs in zip(names, found, strict=True)])
+    shown = [(" + ".join(stack) or "no patch", *archs) for stack, archs in zip(stacks, found, strict=True)]
+    return table(["with", "breaks, SWAP=y", "breaks, SWAP=n"], shown)
 
 
 def latent(patches: Sequence[str], version: str = "v4.6", archs: Sequence[str] = ("ia64", "sh", "um")) -> Html:

@@ -17,19 +17,9 @@ from ..explore.tracing import Trace, run
 from ..study.measurements import compare, measured, nearest, owner, plain
 from ..study.unmap import Unmap
 from ..words import arrowed, kernel_name
-from .contents import contents as contents
-from .contents import said as said
-from .html import BAD, BOLD, GOOD, INK, MIDDLE, MONO, Html, arrow, box, join, svg, tag, text
-from .html import figure_html as figure_html
-from .html import table as table
-from .tables import REUSE, label
-from .tables import aftermath as aftermath
-from .tables import agreement as agreement
-from .tables import endings as endings
-from .tables import frames as frames
-from .tables import holders as holders
-from .tables import ledger as ledger
-from .tables import steps_table as steps_table
+from .contents import contents, said  # noqa: F401
+from .html import BAD, BOLD, GOOD, INK, MIDDLE, MONO, Html, arrow, box, figure_html, join, svg, table, tag, text  # noqa: F401
+from .tables import REUSE, aftermath, agreement, endings, frames, holders, label, ledger, steps_table  # noqa: F401
 
 if TYPE_CHECKING:
     import pandas as pd

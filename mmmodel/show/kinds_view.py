@@ -4,28 +4,12 @@ from collections.abc import Iterator
 
 from ..build.composed import Build
 from ..study.guards import GUARDS, PROGRAMS, goes_wrong_at, guarded, stops_at
-from ..study.page_kinds import (
-    ACTIVE,
-    COLUMNS,
-    COUNTER,
-    DEVICE,
-    FUNCTIONS,
-    KINDS,
-    PAGEVEC,
-    PLURAL,
-    SINGULAR,
-    Record,
-    State,
-    compare,
-    drop,
-    records,
-    way,
-)
+from ..study.page_kinds import FUNCTIONS, KINDS, PLURAL, SINGULAR, WAYS, Record, State, compare, drop, records, way
 from ..words import arrowed, kernel_name
 from .html import BAD, BOLD, GOOD, GREEN, MONO, RED, SOFT, Html, arrow, box, join, mark, svg, table, tag, text
 from .tables import label
 
-SHOWN_ON = {COUNTER: "hzp-mapping", PAGEVEC: "pagevec", DEVICE: "zone-device", ACTIVE: "active"}
+SHOWN_ON = dict(zip(WAYS, ("hzp-mapping", "pagevec", "zone-device", "active"), strict=True))
 """The kind of page on which each way to differ is shown."""
 CALLS = {SINGULAR: "one page", PLURAL: "many pages, nr = 1", "release_pages": "nr = 1"}
 CELL = "text-align:left;vertical-align:top;padding:.3em .6em;border-top:1px solid rgba(128,128,128,.35)"
@@ -170,7 +154,7 @@ def _told(state: State) -> str:
 def agreement(build: Build) -> Html:
     """Each cell of data/page_kinds.csv beside the run: the words of the table are in the opened cell."""
     cells = compare(build)
-    head = ["kind", *(_name(column.replace("_nr1", ", nr=1").replace("_SWAP", ", SWAP=")) for column in COLUMNS)]
+    columns = dict.fromkeys(c.column.replace("_nr1", ", nr=1").replace("_SWAP", ", SWAP=") for c in cells)
     lines = []
     for name in KINDS:
         shown = [name]
@@ -180,7 +164,11 @@ def agreement(build: Build) -> Html:
             summary = tag("summary", sign, *_tokens(cell.found), said)
             shown.append(tag("details", summary, tag("small", cell.words)))
         lines.append(shown)
-    return table(head, lines, "found by running. ✓ as the table says, ✗ not so, – the table says nothing.")
+    return table(
+        ["kind", *map(_name, columns)],
+        lines,
+        "found by running. ✓ as the table says, ✗ not so, – the table says nothing.",
+    )
 
 
 def _tokens(effects: str) -> Iterator[Html]:
@@ -205,10 +193,6 @@ def guards(build: Build) -> Html:
 
 def _alarm(wrong: str, stop: str) -> Html:
     """✓ for an alarm with a reason and for silence without one."""
-    words = {
-        (True, True): f"found at {stop}",
-        (True, False): "missed",
-        (False, True): f"false alarm at {stop}",
-        (False, False): "silent",
-    }
-    return mark(bool(wrong) == bool(stop), words[bool(wrong), bool(stop)])
+    if wrong:
+        return mark(bool(stop), f"found at {stop}" if stop else "missed")
+    return mark(not stop, f"false alarm at {stop}" if stop else "silent")

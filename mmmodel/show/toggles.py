@@ -20,6 +20,7 @@ from .tables import label
 
 View = Callable[[Build], str]
 Check = Callable[[Build], Iterable[Verdict]]
+Ready = Mapping[str, Any] | bool
 SWITCHES = {"swap": "CONFIG_SWAP", "thp": "huge pages (THP)", "debug_vm": "CONFIG_DEBUG_VM"}
 TOGGLES: dict[str, Iterable[Any]] = {"version": VERSIONS, "arch": ARCHES, "patches": PATCHES}
 TOGGLES |= dict.fromkeys(SWITCHES, (True, False))
@@ -36,7 +37,7 @@ def explorer(
     height: str = "28em",
     *,
     verdict: Check | bool = False,
-    presets: Mapping[str, Any] | bool = False,
+    presets: Ready = False,
     **toggles: Any,
 ) -> None:
     """Show `view(build)`, a pure function that returns HTML, and toggles that show it for other builds.
@@ -57,13 +58,7 @@ class Explorer:
     """The live half. Widgets: by name in `controls`, `patches` and `earlier`; `preset`; `top` and `right` show."""
 
     def __init__(
-        self,
-        view: View,
-        build: Build,
-        height: str,
-        toggles: dict[str, Any],
-        verdict: Check | bool,
-        presets: Mapping[str, Any] | bool,
+        self, view: View, build: Build, height: str, toggles: dict[str, Any], verdict: Check | bool, presets: Ready
     ) -> None:
         self.view, self.check, ready = view, _checker(verdict), _presets(presets, build)
         self.base = self.now = build
@@ -224,7 +219,7 @@ def _checker(verdict: Check | bool) -> Check | None:
     return verdict
 
 
-def _presets(given: Mapping[str, Any] | bool, start: Build) -> dict[str, Build]:
+def _presets(given: Ready, start: Build) -> dict[str, Build]:
     """Labelled builds; a list of patches is those patches on the build to start from."""
     if isinstance(given, bool):
         return presets() if given else {}

@@ -4,7 +4,7 @@ Counting is done around the functions of a booted kernel (see `calls`), never in
 """
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from functools import cache
@@ -220,13 +220,17 @@ def measured(build: Build, workload: str, run: int = 1) -> dict[str, int] | None
     return {name: int(n) for name, n in _rows(build, f"{workload}_run{run}", "calls").items()} or None
 
 
+def alike(model: Mapping[str, int], real: Mapping[str, int]) -> bool:
+    """Is every count that was measured that of the model, but for LEFTOVERS?"""
+    return all(abs(model[metric] - n) <= LEFTOVERS for metric, n in real.items())
+
+
 def agrees(build: Build, workload: str) -> bool | None:
     """Is every count of the model that of both measured runs, but for LEFTOVERS? None if nothing was measured."""
     real = [found for run in (1, 2) if (found := measured(build, workload, run))]
     if not real:
         return None
-    model = calls(build, workload)
-    return all(abs(model[name] - n) <= LEFTOVERS for found in real for name, n in found.items())
+    return all(alike(calls(build, workload), found) for found in real)
 
 
 def instructions(build: Build, workload: str) -> dict[str, float] | None:
