@@ -68,10 +68,8 @@ def build_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return wrapped
 
 
-def formatted(default: str = "table") -> Callable[..., Any]:
-    """The --format option."""
-    return click.option("--format", "format_", type=click.Choice(["table", "csv", "json"]), default=default,
-                        show_default=True)  # fmt: skip
+FORMAT = click.option("--format", "format_", type=click.Choice(["table", "csv", "json"]), default="table",
+                      show_default=True)  # fmt: skip
 
 
 def show(columns: Sequence[str], rows: Iterable[Sequence[Any]], format_: str) -> None:
@@ -101,7 +99,7 @@ def main() -> None:
 @main.command()
 @click.argument("scenario", default="map-read-unmap")
 @build_options
-@formatted()
+@FORMAT
 def trace(build: Build, scenario: str, format_: str) -> None:
     """Run a sequential SCENARIO and print the counters after each operation.
 
@@ -137,7 +135,7 @@ def first(number: int, _: object) -> None:
 @click.option("--max-states", type=click.IntRange(1), default=5_000_000, show_default=True)
 @click.option("--max-seconds", type=click.FloatRange(0, min_open=True), default=600.0, show_default=True)
 @click.option("--witness", is_flag=True, help="Print the steps that lead to a broken invariant.")
-@formatted()
+@FORMAT
 def verdict(build: Build, scenario: str | None, sequential: bool, cpus: int | None, witness: bool, format_: str,
             **bounds: Any) -> None:  # fmt: skip
     """Check SCENARIO, or every scenario, on a build.
@@ -185,7 +183,7 @@ def exit_status(found: Iterable[str]) -> int:
 @click.option("--swap/--no-swap", default=None, help="Default: both.")
 @click.option("--scenario", "scenarios", multiple=True, help="Repeat for several; default all.")
 @click.option("--scheduler", metavar="ADDRESS", help="Run on a Dask cluster (extra: cluster).")
-@formatted()
+@FORMAT
 def matrix(archs: tuple[str, ...], versions: tuple[str, ...], patches: tuple[str, ...], swap: bool | None,
            scenarios: tuple[str, ...], scheduler: str | None, format_: str) -> None:  # fmt: skip
     """Verdicts of many builds, in parallel. Exit status: 0 all hold, 1 one is broken, 3 one is undecided.

@@ -111,24 +111,18 @@ def _listening(port: int) -> socket.socket:
 
 def _config(token: str, root: Path, theme: str) -> Config:
     """What Voila is told; the token is not on a command line, where others could read it."""
-    return Config(
-        {
-            "Voila": {
-                "ip": HOST,
-                "token": token,
-                "root_dir": str(root),
-                "open_browser": False,
-                "log_level": "ERROR",
-                "tornado_settings": {"headers": {"Content-Security-Policy": POLICY}},
-            },
-            "VoilaConfiguration": {"theme": theme, "strip_sources": True, "show_tracebacks": True},
-            # Kernels behind sockets in a private folder, not ports; the path of a socket may have about 100 characters.
-            "KernelManager": {
-                "transport": "ipc" if len(tempfile.gettempdir()) < 30 else "tcp",
-                "shutdown_wait_time": 1.0,
-            },
-        }
-    )
+    voila: dict[str, Any] = {
+        "ip": HOST,
+        "token": token,
+        "root_dir": str(root),
+        "open_browser": False,
+        "log_level": "ERROR",
+    }
+    page = {"theme": theme, "strip_sources": True, "show_tracebacks": True}
+    # Kernels behind sockets in a private folder, not ports; the path of a socket may have about 100 characters.
+    kernel = {"transport": "ipc" if len(tempfile.gettempdir()) < 30 else "tcp", "shutdown_wait_time": 1.0}
+    voila["tornado_settings"] = {"headers": {"Content-Security-Policy": POLICY}}
+    return Config({"Voila": voila, "VoilaConfiguration": page, "KernelManager": kernel})
 
 
 def _open(url: str, page: Path) -> None:

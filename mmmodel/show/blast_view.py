@@ -94,13 +94,9 @@ def latent(patches: Sequence[str], version: str = "v4.6", archs: Sequence[str] =
     """Archs that free like s390 but have no huge pages: what if they got them?"""
     scenarios = ("map-read-unmap", "zap-vs-shrinker")
     builds = [Build(version, arch, swap, True, patches=tuple(patches)) for arch in archs for swap in (True, False)]
-    shown = [(label(build), *(_one(build, scenario) for scenario in scenarios)) for build in builds]
+    found = [(build, [check(build, scenario) for scenario in scenarios]) for build in builds]
+    shown = [(label(build), *(mark(v.holds, v.broken or v.status) for v in verdicts)) for build, verdicts in found]
     return table(["", *(f"{s}, {'explored' if s in PROGRAMS else 'run'}" for s in scenarios)], shown)
-
-
-def _one(build: Build, scenario: str) -> Html:
-    verdict = check(build, scenario)
-    return mark(verdict.holds, verdict.broken or verdict.status)
 
 
 def calls_changed(patch: str, version: str = "v4.6") -> Html:

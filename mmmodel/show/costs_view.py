@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from ..build.composed import Build
+from ..data import rows
 from ..explore.checking import check
 from ..study.costs import (
     CYCLES,
@@ -88,14 +89,7 @@ def at_a_glance(build: Build) -> Html:
 
 # -- tables
 
-METRIC = {
-    "release_pages_items": "pages given to release_pages()",
-    "lrulock_page_cache_release": "lru_lock, for one page",
-    "lrulock_release_pages": "lru_lock, in release_pages()",
-    "lrulock_pagevec_move": "lru_lock, to empty a pagevec",
-    "huge_zero_refcount_atomics": "atomic operations on HZR",
-    "page_count_atomics": "atomic operations on page counts",
-}
+METRIC = {row["metric"]: row["words"] for row in rows("metrics")}
 
 
 def beside(build: Build, workload: str) -> Html:
@@ -107,7 +101,7 @@ def beside(build: Build, workload: str) -> Html:
         found = [run[metric] for run in real if metric in run]
         if count or any(found):
             cells: list[object] = [*found] or [None] * len(real)
-            name = code(f"{FUNCTIONS[metric]}()") if metric in FUNCTIONS else METRIC[metric]
+            name = METRIC[metric] or code(f"{FUNCTIONS[metric]}()")
             shown.append((name, count, *cells, _same(count, found)))
     heads = [f"measured, run {i}" for i, _ in enumerate(real, 1)]
     title = f"{label(build)}: {WORKLOADS[workload].says}"

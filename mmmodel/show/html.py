@@ -51,14 +51,10 @@ def table(head: Sequence[object], rows: Iterable[Sequence[object]], caption: str
     """A table; cells that are Html are taken as they are, missing values become dashes."""
     style = "text-align:left;vertical-align:top;padding:.25em .7em"
     top = tag("tr", *(tag("th", h, style=style, scope="col") for h in head))
-    body = [tag("tr", *(tag("td", _cell(c), style=style) for c in row)) for row in rows]
+    body = [tag("tr", *(tag("td", "–" if c is None or c != c else c, style=style) for c in row)) for row in rows]
     title = [tag("caption", caption, style=f"caption-side:top;{style}")] * bool(caption)
     parts = (*title, tag("thead", top), tag("tbody", *body))
     return tag("table", *parts, style="border-collapse:collapse;margin:.4em 0")
-
-
-def _cell(value: object) -> object:
-    return "–" if value is None or value != value else value
 
 
 def code(words: object) -> Html:

@@ -161,12 +161,8 @@ def _aftermath(build: Build, scenario: str) -> tuple[object, ...]:
 
 def endings(runs: pd.DataFrame) -> Html:
     """Measured runs (of `evidence.runs`): what the freed page became, and how each run ended."""
-    shown = [
-        (name, memory, "yes" if debug == "y" else "no", ", ".join(owners) or "–", _ending(fatal, symptoms))
-        for name, memory, debug, owners, symptoms, fatal in runs.sort_values(["debug_vm", "scenario"]).values
-    ]
+    shown = []
+    for name, memory, debug, owners, symptoms, fatal in runs.sort_values(["debug_vm", "scenario"]).values:
+        end = mark(False, "BUG or panic") if fatal else f"went on, {'with messages' if symptoms else 'silent'}"
+        shown.append((name, memory, "yes" if debug == "y" else "no", ", ".join(owners) or "–", end))
     return table(["program", "MiB", "DEBUG_VM", "the freed page became", "end"], shown)
-
-
-def _ending(fatal: bool, symptoms: Sequence[str]) -> str:
-    return mark(False, "BUG or panic") if fatal else "went on, with messages" if symptoms else "went on, silent"

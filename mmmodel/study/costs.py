@@ -24,19 +24,9 @@ from .calls import count
 Work = Callable[[], None]
 Prepare = Callable[[Any, int], Work]
 
-SAME = (
-    "put_page", "put_page_testzero", "release_pages", "lru_add_drain", "lru_add_drain_cpu", "free_page_and_swap_cache",
-    "free_pages_and_swap_cache", "free_hot_cold_page", "free_hot_cold_page_list",
-)  # fmt: skip
-FUNCTIONS = {name: name for name in SAME} | {"hz_get": "get_huge_zero_page", "hz_put": "put_huge_zero_page"}
-"""Metrics of data/costs.csv that count the calls of one kernel function."""
-COSTS = {
-    "lrulock_page_cache_release": "lru_lock _page_cache_release", "lrulock_release_pages": "lru_lock release_pages",
-    "lrulock_pagevec_move": "lru_lock pagevec_lru_move_fn", HZR_ATOMICS: HZR_ATOMICS,
-    PAGE_COUNT_ATOMICS: PAGE_COUNT_ATOMICS,
-}  # fmt: skip
-"""Metrics the machine counts itself: who took the lru_lock, and atomic operations (these two were not measured)."""
-METRICS = FUNCTIONS | {"release_pages_items": "release_pages_items"} | COSTS
+METRICS = {row["metric"]: row["counted"] for row in rows("metrics")}
+FUNCTIONS = {row["metric"]: row["counted"] for row in rows("metrics") if not row["words"]}
+"""Metrics of data/costs.csv, by what the model calls that: all, and those that count the calls of a kernel function."""
 RATES = ("lru_add_drain", "lru_lock", "huge_zero_refcount", "page_count")
 ZERO_PAGE_COUNT = "huge_zero_page_count_atomics"
 SMALL_RUNS = (22, 246)
