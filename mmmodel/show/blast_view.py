@@ -35,13 +35,8 @@ def _grouped(cells: Mapping[str, Cell]) -> list[tuple[str, *tuple[object, ...]]]
     for arch, row in cells.items():
         groups.setdefault(row, []).append(arch)
     ordered = sorted(groups.items(), key=lambda group: len(group[1]))
-    return [(_archs(archs, len(ordered)), *row) for row, archs in ordered]
-
-
-def _archs(archs: Sequence[str], groups: int) -> str:
-    if len(archs) <= 8:
-        return ", ".join(archs)
-    return f"all {len(archs)} archs" if groups == 1 else f"the other {len(archs)} archs"
+    which = "all" if len(ordered) == 1 else "the other"
+    return [(", ".join(archs) if len(archs) <= 8 else f"{which} {len(archs)} archs", *row) for row, archs in ordered]
 
 
 def verdicts(effects: Iterable[Effect], explored: pd.DataFrame) -> Html:

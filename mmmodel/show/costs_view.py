@@ -87,8 +87,6 @@ def at_a_glance(build: Build) -> Html:
     return join(*map(banner, verdicts), *(chart(builds, kind) for kind in CHARTS))
 
 
-# -- tables
-
 METRIC = {row["metric"]: row["words"] for row in rows("metrics")}
 
 

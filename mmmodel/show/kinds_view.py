@@ -148,9 +148,6 @@ def _told(state: State) -> str:
     return f"{numbers} · {'in a pagevec' if state.queued else state.place}"
 
 
-# -- model and table
-
-
 def agreement(build: Build) -> Html:
     """Each cell of data/page_kinds.csv beside the run: the words of the table are in the opened cell."""
     cells = compare(build)
@@ -161,7 +158,9 @@ def agreement(build: Build) -> Html:
         for cell in (c for c in cells if c.kind == name):
             sign = mark(cell.agrees) if cell.said else "–"
             said = "" if cell.agrees else tag("b", f" The table: {cell.said}")
-            summary = tag("summary", sign, *_tokens(cell.found), said)
+            # None of the effects is broken over two lines.
+            words = [join(" ", tag("span", token, style="white-space:nowrap")) for token in cell.found.split()]
+            summary = tag("summary", sign, *words, said)
             shown.append(tag("details", summary, tag("small", cell.words)))
         lines.append(shown)
     return table(
@@ -169,14 +168,6 @@ def agreement(build: Build) -> Html:
         lines,
         "found by running. ✓ as the table says, ✗ not so, – the table says nothing.",
     )
-
-
-def _tokens(effects: str) -> Iterator[Html]:
-    """Effects, none of them broken over two lines."""
-    return (join(" ", tag("span", token, style="white-space:nowrap")) for token in effects.split())
-
-
-# -- guards
 
 
 def guards(build: Build) -> Html:

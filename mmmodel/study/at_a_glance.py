@@ -36,9 +36,6 @@ def quick_verdicts(build: Build) -> list[Verdict]:
     return [(_REMEMBERED | new)[build, scenario] for scenario in QUICK]
 
 
-# -- in words
-
-
 def told(verdicts: Verdicts) -> tuple[bool | None, str, str, str]:
     """Do all verdicts (there is at least one) hold, a headline that says so, what stands behind it, and where else.
 

@@ -161,9 +161,6 @@ def _calls_of(function: str, file: str) -> Iterator[dict[str, str]]:
             yield row
 
 
-# -- the softirq: what an RCU callback that frees a page table gets to
-
-
 def in_softirq(build: Build) -> list[str]:
     """The counted functions that run inside an RCU callback when one of two threads unmaps a page table."""
     k = build.boot()

@@ -101,12 +101,11 @@ def called(function: str) -> str:
     return "user code" if function == "instruction" else f"{kernel_name(function)}()"
 
 
-# -- a witness
-
-
 def story(verdict: Verdict) -> tuple[list[str], Reach, list[Event]]:
     """Of a witness: each CPU and its program, the TLBs at the start, and rows that hold all steps."""
-    kernel, programs = _start(verdict)
+    kernel, programs = verdict.build.boot(verdict.cpus), [[(verdict.scenario, None)]]
+    if verdict.scenario in PROGRAMS:
+        programs = PROGRAMS[verdict.scenario].set_up(kernel, verdict.cpus)
     scene = Scene(kernel)
     start, rows, count = scene.held, list[Event](), counters(kernel)[1]
     for number, step in enumerate(verdict.witness, 1):
@@ -119,15 +118,8 @@ def story(verdict: Verdict) -> tuple[list[str], Reach, list[Event]]:
             functions = list(dict.fromkeys(quiet.functions + row.functions))
             row = row._replace(first=quiet.first, functions=functions)
         rows.append(row)
-    return [f"CPU {cpu}: {program}" for cpu, program in enumerate(programs)], start, rows
-
-
-def _start(verdict: Verdict) -> tuple[Any, list[str]]:
-    """The kernel before the first step."""
-    program, kernel = PROGRAMS.get(verdict.scenario), verdict.build.boot(verdict.cpus)
-    if program is None:
-        return kernel, [verdict.scenario]
-    return kernel, [" · ".join(name for name, _ in operations) for operations in program.set_up(kernel, verdict.cpus)]
+    heads = [f"CPU {cpu}: {' · '.join(name for name, _ in program)}" for cpu, program in enumerate(programs)]
+    return heads, start, rows
 
 
 def _changes(step: Step, count: int | None) -> list[Change]:
