@@ -23,17 +23,6 @@ INTERRUPTED: Found = ("undecided", None, "", "", "interrupted before it was fini
 COLUMNS = ("version", "arch", "swap", "patches", "scenario", "status", "holds", "broken", "op", "what", "states")
 
 
-def builds(
-    archs: Iterable[str] | None = None,
-    versions: Iterable[str] | None = None,
-    swap: Iterable[bool] = (True, False),
-    patches: Iterable[Sequence[str | type[Patch]]] = ((),),
-) -> Iterator[Build]:
-    """Every combination; all arches and versions by default."""
-    for version, arch, with_swap, stack in product(versions or VERSIONS, archs or ARCHES, swap, patches):
-        yield Build(version, arch, with_swap, patches=tuple(stack))
-
-
 def matrix(
     archs: Iterable[str] | None = None,
     versions: Iterable[str] | None = None,
@@ -53,7 +42,8 @@ def matrix(
     """
     stacks = [(p,) if isinstance(p, str | type) else tuple(p) for p in patches]
     names = list(dict.fromkeys(choose("scenario", s, known()) for s in scenarios or SCENARIOS))
-    wanted = list(dict.fromkeys(builds(archs, versions, swap, stacks)))
+    every = product(versions or VERSIONS, archs or ARCHES, swap, (None,), (False,), stacks)
+    wanted = list(dict.fromkeys(Build(*toggles) for toggles in every))
     found: dict[tuple[Build, str], Found] = {}
     with (
         tqdm(total=len(wanted) * len(names), desc="verdicts", unit="", disable=not progress) as bar,
