@@ -60,8 +60,6 @@ def near(word: str, words: Iterable[str], cutoff: float = 0.6) -> str:
     return f" (did you mean {found[0]}?)" if found else ""
 
 
-# -- versions
-
 LAST = {4: 20, 5: 19}
 """The last release of a series of mainline."""
 
@@ -91,8 +89,6 @@ def version_hint(word: str, known: Sequence[str]) -> str:
     differs = [f" ({r['what']})" for r in rows("differs") if numbers(r["from"]) <= number < numbers(r["until"])]
     return f": {name} has the code of {base} here: --version {base}{''.join(differs)}"
 
-
-# -- archs
 
 ALIASES = {row["arch"]: row["aliases"] for row in rows("arch_names") if row["aliases"]}
 LATER = {row["arch"]: row["came_with"] for row in rows("arch_names") if row["came_with"]}

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
-from xml.etree import ElementTree
+from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
 from markupsafe import Markup
 
@@ -97,22 +97,19 @@ def cases(outcome: Outcome) -> Iterator[tuple[str, list[str]]]:
 
 def junit(outcomes: Iterable[Outcome], start: str) -> str:
     """The notebooks and their claims as JUnit XML: a suite for each notebook."""
-    root = ElementTree.Element("testsuites", name="mmmodel")
+    root = Element("testsuites", name="mmmodel")
     for outcome in outcomes:
-        tests = list(cases(outcome))
-        suite = ElementTree.SubElement(
-            root, "testsuite", name=_xml(outcome.name), timestamp=start, tests=str(len(tests))
-        )
-        suite.set("failures", str(sum(bool(wrong) for _, wrong in tests)))
-        suite.set("time", str(outcome.seconds))
+        tests, seconds = list(cases(outcome)), str(outcome.seconds)
+        failed = str(sum(bool(wrong) for _, wrong in tests))
+        about = {"timestamp": start, "tests": str(len(tests)), "failures": failed, "time": seconds}
+        suite = SubElement(root, "testsuite", name=_xml(outcome.name), **about)
         for name, wrong in tests:
-            itself = str(outcome.seconds) if name == outcome.name else "0"
-            case = ElementTree.SubElement(suite, "testcase", classname=_xml(outcome.name), name=_xml(name), time=itself)
+            took = seconds if name == outcome.name else "0"
+            case = SubElement(suite, "testcase", classname=_xml(outcome.name), name=_xml(name), time=took)
             if wrong:
-                text = "\n".join(wrong)
-                ElementTree.SubElement(case, "failure", message=_xml(wrong[0])).text = _xml(text)
-    ElementTree.indent(root)
-    return ElementTree.tostring(root, encoding="unicode", xml_declaration=True) + "\n"
+                SubElement(case, "failure", message=_xml(wrong[0])).text = _xml("\n".join(wrong))
+    indent(root)
+    return tostring(root, encoding="unicode", xml_declaration=True) + "\n"
 
 
 def _xml(text: str) -> str:

@@ -48,9 +48,6 @@ def agreement(trace: Trace, measured: pd.DataFrame) -> Html:
     return table(["step", "operation", *columns, ""], shown)
 
 
-# -- who holds a reference
-
-
 def holders(kernel: Any) -> Html:
     """Who holds a reference to the huge zero page now, beside what the counters say."""
     page = kernel.huge_zero_page.value
@@ -106,9 +103,6 @@ def frames(build: Build, scenario: str, render: Render = holders) -> tuple[list[
     """A run for a stepper: what `render` makes of the kernel after each operation, and the operations."""
     shown = [(render(kernel), op) for op, kernel in play(build, scenario)]
     return [frame for frame, _ in shown], [op for _, op in shown]
-
-
-# -- what happened
 
 
 def steps_table(steps: Sequence[Step]) -> Html:

@@ -92,6 +92,5 @@ def verdicts(group: Sequence[Build], scenario: str) -> list[Found]:
 
     rows: list[Found] = []
     with suppress(KeyboardInterrupt):
-        for found, _ in shared(group, row):
-            rows.append(found)
+        rows.extend(found for found, _ in shared(group, row))
     return rows + [INTERRUPTED] * (len(group) - len(rows))

@@ -35,8 +35,6 @@ class Proposal:
         """A build with the patch, below those it has."""
         return replace(build, patches=tuple(dict.fromkeys((self.patch, *build.patches))))
 
-    # -- is it right?
-
     @cached_property
     def effects(self) -> tuple[Effect, ...]:
         """What it changes on every arch in every sequential scenario, with and without SWAP."""
@@ -66,8 +64,6 @@ class Proposal:
         """Is PC 1 in every measured row, and are the calls of the model those that were counted?"""
         return set(self.rows.page_count.dropna()) == {1} and agrees(self.build, PAGES) is True
 
-    # -- what does it cost?
-
     def beside(self, swap: bool = True, *more: Stack) -> list[Build]:
         """The builds whose prices are shown beside each other; `more` stacks come last."""
         return [Build(swap=swap, patches=stack) for stack in (*COMPARED, *more)]
@@ -83,8 +79,6 @@ class Proposal:
         found = instructions(self.build, PAGES)
         assert found is not None, "each of the questions was measured"
         return found["over_stock"]
-
-    # -- and with the shortcut of the thread?
 
     @cached_property
     def shortcut(self) -> tuple[Effect, ...]:
