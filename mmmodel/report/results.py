@@ -102,7 +102,7 @@ def junit(outcomes: Iterable[Outcome], start: str) -> str:
         tests, seconds = list(cases(outcome)), str(outcome.seconds)
         failed = str(sum(bool(wrong) for _, wrong in tests))
         about = {"timestamp": start, "tests": str(len(tests)), "failures": failed, "time": seconds}
-        suite = SubElement(root, "testsuite", name=_xml(outcome.name), **about)
+        suite = SubElement(root, "testsuite", {"name": _xml(outcome.name), **about})
         for name, wrong in tests:
             took = seconds if name == outcome.name else "0"
             case = SubElement(suite, "testcase", classname=_xml(outcome.name), name=_xml(name), time=took)

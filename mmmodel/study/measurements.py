@@ -37,7 +37,7 @@ def patch_names(build: Build, plus: str = "+") -> str:
     return plus.join(p.name or p.__name__ for p in build.patch_classes)
 
 
-def build_of(row: Mapping[str, Any]) -> Build:
+def build_of(row: Mapping[Any, Any]) -> Build:
     """The build that a row of data/*.csv is about."""
     options = row["swap"] == "y", None, row.get("debug_vm") == "y"
     return Build(row["version"], row["arch"], *options, tuple(filter(None, row["patches"].split("+"))))

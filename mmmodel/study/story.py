@@ -103,7 +103,8 @@ def called(function: str) -> str:
 
 def story(verdict: Verdict) -> tuple[list[str], Reach, list[Event]]:
     """Of a witness: each CPU and its program, the TLBs at the start, and rows that hold all steps."""
-    kernel, programs = verdict.build.boot(verdict.cpus), [[(verdict.scenario, None)]]
+    kernel: Any = verdict.build.boot(verdict.cpus)
+    programs: Any = [[(verdict.scenario, None)]]
     if verdict.scenario in PROGRAMS:
         programs = PROGRAMS[verdict.scenario].set_up(kernel, verdict.cpus)
     scene = Scene(kernel)
