@@ -16,6 +16,7 @@ SIGNS = {True: "✓", False: "✗", None: "?"}
 COLOURS = {True: GOOD, False: BAD, None: OPEN}
 GREEN, RED, SOFT = "rgba(46,139,87,.2)", "rgba(214,69,61,.2)", "rgba(128,128,128,.17)"
 FONT, MONO = "font-family:system-ui,sans-serif", "ui-monospace,monospace"
+WRAPPED = "white-space:pre-wrap;word-break:normal;overflow-wrap:anywhere"
 Bar = tuple[float | None, float | None, str]
 """A value of a chart: modelled, measured, in words."""
 MIDDLE = {"text_anchor": "middle"}

@@ -12,7 +12,7 @@ from .tables import label
 SHOWN_ON = dict(zip(WAYS, ("hzp-mapping", "pagevec", "zone-device", "active"), strict=True))
 """The kind of page on which each way to differ is shown."""
 CALLS = {SINGULAR: "one page", PLURAL: "many pages, nr = 1", "release_pages": "nr = 1"}
-CELL = "text-align:left;vertical-align:top;padding:.3em .6em;border-top:1px solid rgba(128,128,128,.35)"
+CELL = "text-align:left;vertical-align:top;padding:.3em .4em;border-top:1px solid rgba(128,128,128,.35)"
 
 
 def counters(record: Record) -> Iterator[tuple[str, int | None, int | None]]:
@@ -48,9 +48,8 @@ def matrix(build: Build) -> Html:
 
 
 def _name(function: str) -> Html:
-    """A long name that may be broken where its two halves meet."""
-    first, link, second = function.partition("_and_")
-    return tag("code", first, link, Html("<wbr>" * bool(link)), second)
+    """A long name that may be broken where it has an underscore."""
+    return tag("code", Html(join(function).replace("_", "_<wbr>")))
 
 
 def _row(name: str, *found: Record | None) -> Html:

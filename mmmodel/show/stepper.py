@@ -66,7 +66,8 @@ def present(static: str, box: Any) -> None:
     name = f"mm-{uuid4().hex[:8]}"
     paper = f"@media print{{.{name} .widget-html{{height:auto!important;overflow:visible!important}}}}"
     focus = f".{name} :is(select,input,button):focus-visible{{outline:3px solid {HZR};outline-offset:2px}}"
-    style = f"#{name}{{display:none}}.{name}{{--jp-widgets-font-size:15px}}{focus}{paper}"
+    fonts = f".{name}{{--jp-widgets-font-size:15px}}.{name} table{{font-size:13px}}"
+    style = f"#{name}{{display:none}}{fonts}{focus}{paper}"
     hide = w.HTML(f"<style>{style}</style>", layout={"display": "none"})
     box.children = (*box.children, hide)
     box.add_class(name)

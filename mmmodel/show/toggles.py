@@ -14,7 +14,7 @@ from ..kernel.patches import PATCHES
 from ..kernel.versions import VERSIONS
 from ..study.at_a_glance import command, differences, presets, quick_verdicts, told, verdict_changes
 from ..words import BuildError, choose
-from .html import MONO, Html, block, join, tag
+from .html import MONO, WRAPPED, Html, block, join, tag
 from .stepper import pane, present, readable
 from .tables import label
 
@@ -24,7 +24,7 @@ Ready = Mapping[str, Any] | bool
 SWITCHES = {"swap": "CONFIG_SWAP", "thp": "huge pages (THP)", "debug_vm": "CONFIG_DEBUG_VM"}
 TOGGLES: dict[str, Iterable[Any]] = {"version": VERSIONS, "arch": ARCHES, "patches": PATCHES}
 TOGGLES |= dict.fromkeys(SWITCHES, (True, False))
-COPY = f"user-select:all;white-space:pre-wrap;font:.9em/1.4 {MONO};margin:.2em 0"
+COPY = f"user-select:all;{WRAPPED};font:.9em/1.4 {MONO};margin:.2em 0"
 SIDE = {"flex": "1 1 24em", "flex_flow": "row wrap", "padding": "0 1.5em 0 0"}
 OWN = ""
 HEARD = {"role": "alert", "aria_live": "polite", "aria_atomic": "true"}
@@ -92,7 +92,7 @@ class Explorer:
         heading = [w.HTML("<b>patches</b>, numbered as applied", layout={"flex": "1 1 100%"})] * bool(rows)
         above = [*first, *self.controls.values()]
         for part in (*above, *rows):
-            part.layout.flex, part.layout.max_width = "1 1 17em", "100%"
+            part.layout.flex, part.layout.max_width = "1 1 17em", "calc(100% - 4px)"
         left = w.Box([*above, *heading, *rows], layout=SIDE)
         right = w.VBox([self.top, self.right], layout={"flex": "999 1 42em", "min_width": "0"})
         return w.HBox([left, right], layout={"flex_flow": "row wrap", "align_items": "flex-start"})
@@ -208,7 +208,7 @@ def _as_code(build: Build, verdicts: list[Verdict]) -> list[Html]:
 
 
 def _error(error: Exception) -> Html:
-    return tag("pre", f"{type(error).__name__}: {error}", style="white-space:pre-wrap", role="alert")
+    return tag("pre", f"{type(error).__name__}: {error}", style=WRAPPED, role="alert")
 
 
 def _checker(verdict: Check | bool) -> Check | None:
