@@ -67,7 +67,8 @@ def present(static: str, box: Any) -> None:
     paper = f"@media print{{.{name} .widget-html{{height:auto!important;overflow:visible!important}}}}"
     focus = f".{name} :is(select,input,button):focus-visible{{outline:3px solid {HZR};outline-offset:2px}}"
     fonts = f".{name}{{--jp-widgets-font-size:15px}}.{name} table{{font-size:13px}}"
-    style = f"#{name}{{display:none}}{fonts}{focus}{paper}"
+    dark = f"[data-jp-theme-light=false] .{name}{{color-scheme:dark}}"
+    style = f"#{name}{{display:none}}{fonts}{dark}{focus}{paper}"
     hide = w.HTML(f"<style>{style}</style>", layout={"display": "none"})
     box.children = (*box.children, hide)
     box.add_class(name)
