@@ -51,8 +51,8 @@ def reveal(question: str, options: Texts, answer_html: str, height: str = "12em"
 
 
 def pane(html: str, height: str) -> Any:
-    """Where a view is shown: of fixed height, so that nothing jumps."""
-    layout = {"height": height, "overflow": "auto", "flex": "0 0 auto", "width": "auto"}
+    """Where a view is shown: so high that nothing jumps, and higher on a narrow screen rather than a view cut off."""
+    layout = {"height": "auto", "min_height": height, "overflow": "auto", "flex": "0 0 auto", "width": "auto"}
     return w.HTML(readable(html), layout=layout)
 
 
@@ -64,7 +64,7 @@ def readable(html: str) -> str:
 def present(static: str, box: Any) -> None:
     """Show the static copy, then the widget: alive it hides the copy, on paper it takes the room it needs."""
     name = f"mm-{uuid4().hex[:8]}"
-    paper = f"@media print{{.{name} .widget-html{{height:auto!important;overflow:visible!important}}}}"
+    paper = f"@media print{{.{name} .widget-html{{min-height:0!important;overflow:visible!important}}}}"
     focus = f".{name} :is(select,input,button):focus-visible{{outline:3px solid {HZR};outline-offset:2px}}"
     fonts = f".{name}{{--jp-widgets-font-size:15px}}.{name} table{{font-size:13px}}"
     dark = f"[data-jp-theme-light=false] .{name}{{color-scheme:dark}}"
