@@ -143,7 +143,8 @@ def grid(names: Sequence[str], columns: Mapping[str, Sequence[Any]], words: str,
             (_bars if bars else _signs)(ax, x + (12 if bars else 42), row, cells)
         ax.broken_barh([(0, sum(wide[:framed]))] * bool(framed), (-0.5, len(names)), fc="none", ec=INK)
 
-    return drawn(draw, words, (sum(wide), row * len(names)), (240, 44 if framed else 26, 30, 4))
+    left = 20 + 8 * max(len(line) for lines in folded for line in lines)
+    return drawn(draw, words, (sum(wide), row * len(names)), (left, 44 if framed else 26, 30, 4))
 
 
 def _stack(ax: Axes, x: float, y: float, lines: Sequence[str], up: float, **look: Any) -> None:

@@ -22,9 +22,9 @@ LEGEND = "Bar: the TLB of this CPU has the page. STALE: its PMD was cleared or t
 
 def _card(row: Event, width: float, now: bool) -> tuple[Html, float]:
     """A row as a box, or as small print if it changed nothing; and its height."""
-    line_break = rf".{{1,{width // 7.4 - 2:.0f}}}(?:_|$)"
+    line_break = rf".{{1,{width // 8 - 2:.0f}}}(?:_|$)"
     names = [part for name in row.functions for part in re.findall(line_break, name)]
-    shapes = [text(6, 15 + 15 * i, name, font_size=12, font_family=MONO) for i, name in enumerate(names)]
+    shapes = [text(6, 15 + 15 * i, name, font_size=13, font_family=MONO) for i, name in enumerate(names)]
     y, edge = 15.0 * len(names) + 4, "currentColor"
     for words in row.words:
         edge, now = EDGES.get(words[0], edge), now or words[0] in EDGES
