@@ -63,6 +63,11 @@ def code(words: object) -> Html:
     return tag("code", words)
 
 
+def unbroken(words: object) -> Html:
+    """Words that stay on one line."""
+    return tag("span", words, style="white-space:nowrap")
+
+
 def block(good: bool | None, *content: object, **attributes: object) -> Html:
     """Something that holds, does not, or is undecided, behind an edge in its colour; words have to say it too."""
     edge = f"border-left:.3em solid {COLOURS[good]};padding:.2em .8em;margin:.4em 0"

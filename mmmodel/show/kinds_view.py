@@ -6,7 +6,7 @@ from ..build.composed import Build
 from ..study.guards import GUARDS, PROGRAMS, goes_wrong_at, guarded, stops_at
 from ..study.page_kinds import FUNCTIONS, KINDS, PLURAL, SINGULAR, WAYS, Record, State, compare, drop, records, way
 from ..words import arrowed, kernel_name
-from .html import BAD, BOLD, GOOD, GREEN, MONO, RED, SOFT, Html, arrow, box, join, mark, svg, table, tag, text
+from .html import BAD, BOLD, GOOD, GREEN, MONO, RED, SOFT, Html, arrow, box, join, mark, svg, table, tag, text, unbroken
 from .tables import label
 
 SHOWN_ON = dict(zip(WAYS, ("hzp-mapping", "pagevec", "zone-device", "active"), strict=True))
@@ -157,8 +157,7 @@ def agreement(build: Build) -> Html:
         for cell in (c for c in cells if c.kind == name):
             sign = mark(cell.agrees) if cell.said else "–"
             said = "" if cell.agrees else tag("b", f" The table: {cell.said}")
-            # None of the effects is broken over two lines.
-            words = [join(" ", tag("span", token, style="white-space:nowrap")) for token in cell.found.split()]
+            words = [join(" ", unbroken(effect)) for effect in cell.found.split()]
             summary = tag("summary", sign, *words, said)
             shown.append(tag("details", summary, tag("small", cell.words)))
         lines.append(shown)

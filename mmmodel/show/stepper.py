@@ -15,6 +15,11 @@ from IPython.display import display
 from .html import HZR, Html, code, join, tag
 
 Texts = Sequence[str]
+ARROW = (
+    "url(\"data:image/svg+xml,<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 18 18'>"
+    "<path fill='white' d='M5 7l4 4 4-4z'/></svg>\")"
+)
+"""Of a list that drops down, in the dark: theirs is black."""
 
 
 def stepper(frames: Texts, labels: Texts, key: Iterable[int] = (0, -1), height: str = "16em") -> None:
@@ -67,7 +72,7 @@ def present(static: str, box: Any) -> None:
     paper = f"@media print{{.{name} .widget-html{{min-height:0!important;overflow:visible!important}}}}"
     focus = f".{name} :is(select,input,button):focus-visible{{outline:3px solid {HZR};outline-offset:2px}}"
     fonts = f".{name}{{--jp-widgets-font-size:15px}}.{name} table{{font-size:13px}}"
-    dark = f"[data-jp-theme-light=false] .{name}{{color-scheme:dark}}"
+    dark = f"[data-jp-theme-light=false] .{name}{{color-scheme:dark;--jp-widgets-dropdown-arrow:{ARROW}}}"
     style = f"#{name}{{display:none}}{fonts}{dark}{focus}{paper}"
     hide = w.HTML(f"<style>{style}</style>", layout={"display": "none"})
     box.children = (*box.children, hide)

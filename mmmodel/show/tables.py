@@ -13,7 +13,7 @@ from ..study.measurements import compare, patch_names, plain
 from ..study.references import Entry, counts, due, page_state, play
 from ..study.references import ledger as entries
 from ..words import VERDICT, arrowed, kernel_name
-from .html import Html, block, code, join, mark, table, tag
+from .html import Html, block, code, join, mark, table, tag, unbroken
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -90,7 +90,8 @@ def ledger(build: Build) -> Html:
     if not build.thp:
         return tag("p", f"{label(build)} has no transparent huge pages: no operation meets a huge zero page.")
     head = ["operation", "HZR", "PC", "afterwards"]
-    return table(head, [(e.operation, *map(arrowed, e.before, e.after), _entry(e)) for e in entries(build)])
+    shown = [(e.operation, *map(unbroken, map(arrowed, e.before, e.after)), _entry(e)) for e in entries(build)]
+    return table(head, shown)
 
 
 def _entry(entry: Entry) -> Html:
