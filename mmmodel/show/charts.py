@@ -63,8 +63,6 @@ def shifted(ax: Axes, x: float, y: float) -> Transform:
     return ax.transData + Affine2D().translate(x, y)
 
 
-# -- counts over operations
-
 WIDE, HIGH = 650, 206
 LOOK: list[tuple[str, str, Any, str]] = [("HZR", HZR, "-", "o"), ("PC", PC, (0, (2.3, 1.3)), "s")]
 Pair = Sequence[Sequence[Any]]
@@ -121,9 +119,6 @@ def _name_ends(ax: Axes, lines: Pair) -> None:
         y = value * HIGH / (high - low)
         below = min(y, below - 16)
         ax.text(x, value, name, size=16, color=colour, transform=shifted(ax, 6, below - y - 5), **BOLD)
-
-
-# -- a grid of bars and signs
 
 
 def grid(names: Sequence[str], columns: Mapping[str, Sequence[Any]], words: str, framed: int = 0) -> Html:

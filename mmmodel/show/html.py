@@ -45,9 +45,6 @@ def tag(name: str, *content: object, **attributes: object) -> Html:
     return Html(f"<{name}{named}>{join(*content)}</{name}>")
 
 
-# -- HTML
-
-
 def table(head: Sequence[object], rows: Iterable[Sequence[object]], caption: str = "", look: str = "") -> Html:
     """A table; cells that are Html are taken as they are, missing values become dashes. look: more of its style."""
     style = "text-align:left;vertical-align:top;padding:.25em .5em"
@@ -87,9 +84,6 @@ def figure_html(fig: Any, alt: str) -> Html:
     data = base64.b64encode(file.getvalue()).decode()
     look = "max-width:100%;background:#fff"
     return Html(f'<img src="data:image/png;base64,{data}" alt="{escape(alt)}" style="{look}">')
-
-
-# -- SVG
 
 
 def svg(width: float, height: float, words: str, *shapes: Html, most: int = 56) -> Html:

@@ -34,9 +34,6 @@ def outcome(record: Record) -> str:
     return ", ".join(words + ["freed later"] * deferred(record)) or "drops nothing"
 
 
-# -- the matrix
-
-
 def matrix(build: Build) -> Html:
     """Every kind of page through the four functions; each cell opens to what was recorded."""
     heads = [join(_name(f"{name}()"), Html("<br>"), tag("small", CALLS.get(name, ""))) for name in FUNCTIONS]
@@ -91,9 +88,6 @@ def _recorded(record: Record) -> Iterator[Html]:
         "wrong": "; ".join(record.wrong),
     }
     yield from (join(f"{name}: {words}", Html("<br>")) for name, words in lines.items() if words)
-
-
-# -- one way to differ
 
 
 def strip(build: Build) -> Html:

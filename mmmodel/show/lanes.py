@@ -17,9 +17,6 @@ EDGES = {"✗": BAD, "✓": GOOD, "●": GOOD}
 LEGEND = "Bar: the TLB of this CPU has the page. STALE: its PMD was cleared or the page freed since then."
 
 
-# -- a chart: rows in lanes
-
-
 def _card(row: Event, width: float, now: bool) -> tuple[Html, float]:
     """A row as a box, or as small print if it changed nothing; and its height."""
     line_break = rf".{{1,{width // 8 - 2:.0f}}}(?:_|$)"
@@ -91,9 +88,6 @@ def _chart(
     return join(*shapes), tops[-1]
 
 
-# -- swim lanes
-
-
 def swim_lanes(verdict: Verdict) -> Html:
     """The witness, time going down: who did what, and who could still reach the page. Or that it holds."""
     if verdict.broken:
@@ -131,9 +125,6 @@ def _figure(width: float, height: float, title: str, words: str, *shapes: Html) 
     head = text(8, 22, title, font_size=18, fill=EDGES.get(title[0]), **BOLD)
     below = tag("g", *shapes, transform="translate(0 34)")
     return svg(width, height + 38, f"{title}. {words}", tag("title", title), head, below, most=int(width / 16))
-
-
-# -- the sequence of an unmap
 
 
 def gather_sequence(build: Build, cpus: int = 2) -> Html:

@@ -23,8 +23,6 @@ from .costs import FUNCTIONS, touch
 
 Stack = tuple[str, ...]
 
-# -- behaviour: the same run with and without the patches
-
 
 class Effect(NamedTuple):
     """What a stack of patches changes in one scenario on one arch: `before` and `after` say whether it holds without
@@ -102,8 +100,6 @@ def breaks(effects: Iterable[Effect], stack: Stack, swap: bool = True) -> list[s
     wrong = {e.arch for e in effects if (e.patches, e.swap) == (stack, swap) and e.after is False}
     return [arch for arch in ARCHES if arch in wrong]
 
-
-# -- the code: functions and their callers
 
 SEAMS = {
     "release_huge_zero_page": "release_pages",
