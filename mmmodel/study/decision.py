@@ -1,11 +1,11 @@
 """The decision: every proposed fix held against the same questions, each answer with the runs it rests on."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from functools import cache
 from math import inf
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
+
+import pandas as pd
 
 from ..build.composed import Build
 from ..data import rows
@@ -17,9 +17,6 @@ from ..kernel.patches import PATCHES, SwapnMacro
 from .blast import callers, changed
 from .costs import PAGES, instructions, rates
 from .matrix import matrix
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 VERSION = "v4.6"
 """The kernel of the report: what is to be decided is what to do with it."""
@@ -45,8 +42,6 @@ def verdicts(*archs: str) -> pd.DataFrame:
     The columns of `mm.matrix`, and `fix`.
     """
     if not archs:
-        import pandas as pd
-
         return pd.concat([verdicts("s390"), verdicts(*OTHERS)])
     names = {"+".join(stack): name for name, stack in FIXES.items()}
     found = matrix(archs, [VERSION], patches=list(FIXES.values()))

@@ -1,10 +1,9 @@
 """Questions 2, 3 and 4 of the report, each put to the same examination on the reported version."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from functools import cached_property
-from typing import TYPE_CHECKING
+
+import pandas as pd
 
 from ..build.composed import Build
 from ..explore.concurrent import PROGRAMS
@@ -12,9 +11,6 @@ from .blast import Effect, Stack, behaviour
 from .costs import PAGES, agrees, instructions, rates
 from .matrix import matrix
 from .measurements import measured
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 COMPARED: tuple[Stack, ...] = ((), ("quick-hack",), ("q2",), ("q3",), ("q4",), ("page-refcount",))
 """Beside what a price is shown: nothing, and single patches that could be the answer."""
