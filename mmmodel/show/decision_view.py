@@ -23,7 +23,7 @@ def cell(answer: Answer) -> Html:
 def decision_table() -> Html:
     """Each fix by each question; every cell opens to what it rests on."""
     shown = [(tag("b", fix), *(cell(answers(fix)[question]) for question in QUESTIONS)) for fix in FIXES]
-    small = "font-size:clamp(11px,1.08vw,13px)"  # ten columns beside JupyterLab's side bar
+    small = "font-size:clamp(10.5px,1.02vw,13px)"  # ten columns beside JupyterLab's side bar
     return table(["merge", *QUESTIONS], shown, "Open a cell to see what it rests on.", small)
 
 
