@@ -189,6 +189,21 @@ def split(k: Any) -> Ops:
     yield "end"
 
 
+@scenario("ksm-scan")
+def ksm_scan(k: Any) -> Ops:
+    """MADV_MERGEABLE memory: the scanner pins each 4K page for a moment, before a first unmap and after it."""
+    yield "start"
+    for i in (1, 2):
+        addr = map_read(k, k.init)
+        yield f"map_read_{i}"
+        k.ksm_scan(k.init, addr, addr + k.hpage_nr)
+        yield f"ksm_scan_{i}"
+        munmap(k, k.init)
+        yield f"munmap_{i}"
+    yield from shrink(k)
+    yield "end"
+
+
 @scenario("unmap-until-panic", memory_mib=128)
 def unmap_until_panic(k: Any, cycles: int = 2000, ring: int = 100) -> Ops:
     """2000 cycles of map, read, unmap while a ring of private memory is written, verified and replaced."""

@@ -6,7 +6,6 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import partial
 from math import inf
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -96,6 +95,7 @@ def run(
     stop: bool = False,
     kernel_class: type | None = None,
     max_seconds: float = inf,
+    use_zero_page: bool = True,
 ) -> Trace:
     """Run a scenario; keep steps if `journal`; with `stop`, not beyond the first broken invariant.
 
@@ -110,7 +110,7 @@ def run(
     with patience(bool(names)) as clock, blamed(names):
         clock.start()
         try:
-            _run(trace, scenario, journal, stop, kernel_class, started + max_seconds, clock)
+            _run(trace, scenario, journal, stop, kernel_class, started + max_seconds, clock, use_zero_page)
         except KernelBug as bug:
             verdict.broken, verdict.what, verdict.op = bug.invariant, str(bug), "boot"
         except DoesNotReturn as error:
@@ -120,12 +120,8 @@ def run(
         verdict.what = f"{verdict.bound}; {reached}" if "not return" in verdict.bound else reached
     verdict.seconds = time.perf_counter() - started
     if verdict.broken:
-        verdict.again = partial(_again, build, scenario)
+        verdict.again = lambda: run(build, scenario, True, True, use_zero_page=use_zero_page).verdict
     return trace
-
-
-def _again(build: Build, scenario: Scenario) -> Verdict:
-    return run(build, scenario, True, True).verdict
 
 
 def readers(build: Build, function: Any) -> str:
@@ -135,10 +131,11 @@ def readers(build: Build, function: Any) -> str:
 
 
 def _run(trace: Trace, scenario: Scenario, journal: bool, stop: bool, kernel_class: type | None, deadline: float,
-         clock: Clock) -> None:  # fmt: skip
+         clock: Clock, use_zero_page: bool) -> None:  # fmt: skip
     """Run it operation by operation; what comes before the end is the bound of the verdict."""
     kernel = trace.build.boot(memory_mib=scenario.memory_mib, kernel_class=kernel_class)
     kernel.costs.clear()
+    kernel.use_zero_page = use_zero_page
     trace.costs, trace.dmesg = kernel.costs, kernel.dmesg
     notes = kernel.observer = Journal(kernel) if journal else None
     ops, found, seen, verdict = _operations(scenario, kernel), None, set[Any](), trace.verdict

@@ -256,7 +256,10 @@ class Machine:
 
     @one_step
     def tlb_invalidate(self, mm: Any, index: int | None = None, cpus: list[Cpu] | None = None) -> None:
-        """Drop the translations of `mm` (of one slot, if given) on the given CPUs: all of them by default."""
+        """Drop the translations of `mm` (of one slot, if given) on the given CPUs: all of them by default.
+
+        An exploration runs a flush of all only while no CPU relies on having interrupts off (see `gup`).
+        """
         self.step(mm.tlb_word)
         self.drop_translations(mm, index, cpus)
 
