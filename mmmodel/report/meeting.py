@@ -87,7 +87,12 @@ def serve(name: str, parameters: Mapping[str, object], port: int, browser: bool,
         environment.isolate(folder / "jupyter")
         if parameters:
             notebook = with_parameters(notebook, parameters, folder)
-        with _listening(port) as listener:
+        try:
+            listener = socket.create_server((HOST, port))
+        except OSError as error:
+            raise UsageError(f"port {port} cannot be used: {error}") from None
+        with listener:
+            listener.setblocking(False)
             token = secrets.token_urlsafe(24)
             app = Dashboard(listener, config=_config(token, notebook.parent, theme), config_file_paths=[])
             app.initialize([])
@@ -98,15 +103,6 @@ def serve(name: str, parameters: Mapping[str, object], port: int, browser: bool,
             if browser:
                 _open(url, folder / "open.html")
             app.start()
-
-
-def _listening(port: int) -> socket.socket:
-    try:
-        listener = socket.create_server((HOST, port))
-    except OSError as error:
-        raise UsageError(f"port {port} cannot be used: {error}") from None
-    listener.setblocking(False)
-    return listener
 
 
 def _config(token: str, root: Path, theme: str) -> Config:

@@ -17,8 +17,6 @@ from .environment import write
 from .notebooks import UsageError
 from .outcome import Outcome, said
 
-TITLE = "mmmodel: what this run found"
-
 
 def now() -> str:
     """The time, for the record."""
@@ -57,7 +55,8 @@ class Results:
             "notebooks": [asdict(outcome) for outcome in outcomes],
         }
         summary = Markup("".join(notebook.pop("summary") for notebook in found["notebooks"]))
-        page = index.index(found, claims, missing, title=TITLE, failures=failures, summary=summary)
+        shown = {"title": "mmmodel: what this run found", "failures": failures, "summary": summary}
+        page = index.index(found, claims, missing, **shown)
         files = {self.out / "claims.csv": index.table(claims), self.out / "claims.html": index.ledger(claims, missing)}
         if self.junit:
             files[self.junit] = junit(outcomes, self.start)
