@@ -103,7 +103,7 @@ def pin_vs_zap(k: Any, cpus: int, release: str = "put_page", pinned: str = "head
 def pin_fast_vs_zap(k: Any, cpus: int) -> list[list[Operation]]:
     """CPU 0 unmaps while CPU 1 pins the page without a lock and has a device read it; CPU 2 reclaims and reuses it.
 
-    With two CPUs, CPU 0 reclaims when it has unmapped.
+    With two CPUs nobody reclaims before CPU 0 has unmapped: then CPU 0 does.
     """
     for cpu in (0, 1):
         on_cpu(k, cpu, k.init)

@@ -56,6 +56,11 @@ def preemptible(cls: type[V4_5]) -> type[V4_5]:
             self.blocked[self.cpu.id] = lambda: var.value >= limit
             super().wait_below(var, limit)
 
+        def tlb_invalidate(self, mm: Mm, index: int | None = None, cpus: list[Cpu] | None = None) -> None:
+            if cpus is None:
+                self.blocked[self.cpu.id] = lambda: mm.irqs_off.value > 0
+            super().tlb_invalidate(mm, index, cpus)
+
         def pte_alloc_one(self, mm: Mm) -> PageTable | None:
             return PageTable(self.page(0)) if self.scheduler else super().pte_alloc_one(mm)
 

@@ -15,55 +15,6 @@ byte pmd[CPUS] = NULL;                        /* by address space: the CPU's own
 byte mm_users[CPUS];
 bool mm_holds[CPUS];                          /* MMF_HUGE_ZERO_PAGE, from v4.9 */
 
-/* Sets page; NULL if there is no memory. */
-inline get_huge_zero_page() {                 /* mm/huge_memory.c:get_huge_zero_page@v4.6 */
-    do
-    ::
-#if patched(PAGE_REFCOUNT)                    /* in no kernel: a speculative reference, then look again */
-       page = huge_zero_page;
-       if
-       :: page != NULL ->
-          d_step { ok = (page_count[page] != 0); if :: ok -> page_count[page]++ :: else fi };
-          if
-          :: ok -> remember(ok, page == huge_zero_page); if :: ok -> break :: else -> put_page(page) fi
-          :: else
-          fi
-       :: else ->
-          alloc_block(page, ZERO);
-          if :: page == NULL -> break :: else fi;
-          page_count[page]++;                 /* one for the caller, one for the shrinker */
-          d_step { ok = (huge_zero_page == NULL); if :: ok -> huge_zero_page = page :: else fi };
-          if :: ok -> break :: else -> page_count[page]--; put_page(page) fi
-       fi
-#else
-       d_step { ok = (huge_zero_refcount != 0); if :: ok -> huge_zero_refcount++ :: else fi };
-       if :: ok -> page = huge_zero_page; break :: else fi;
-       alloc_block(new, ZERO);
-       if :: new == NULL -> page = NULL; break :: else fi;
-#if patched(PFN_LOCK)                         /* the fix of CVE-2026-74632 */
-       d_step { !huge_zero_lock -> huge_zero_lock = true };
-       remember(ok, huge_zero_page == NULL);
-       if
-       :: ok -> huge_zero_page = new; huge_zero_pfn = new; huge_zero_refcount = 2; huge_zero_lock = false
-       :: else -> huge_zero_refcount++; huge_zero_lock = false; put_page(new)
-       fi;
-       page = huge_zero_page; break
-#else
-       d_step { ok = (huge_zero_page == NULL); if :: ok -> huge_zero_page = new :: else fi };    /* cmpxchg */
-       if
-       :: ok ->
-#if VERSION >= 513
-          huge_zero_pfn = new;
-#endif
-          huge_zero_refcount = 2; page = huge_zero_page; break
-       :: else -> put_page(new)               /* lost: give the block back and start over */
-       fi
-#endif
-#endif
-    od;
-    new = NULL
-}
-
 inline get_for(mm) {
 #if VERSION < 49
     get_huge_zero_page()
@@ -111,7 +62,7 @@ proctype user(byte mm) {
 #if ZAP_PUTS
        put_huge_zero_page(page)
 #elif ZAP_GATHERS
-       free_gathered(page)                    /* the flush before or after it is zap_vs_shrinker.pml's subject */
+       free_gathered(page)                    /* the flush before or after it is one_mapping.pml's subject */
 #endif
     :: else
     fi;

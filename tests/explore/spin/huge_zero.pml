@@ -1,9 +1,10 @@
-/* The huge zero page and its counters, mm/huge_memory.c v4.5 to v5.14, shared by the two scenarios.
+/* The huge zero page and its counters, mm/huge_memory.c v4.5 to v5.14, shared by the scenarios.
  *
  * Every access to shared memory is one step: a bare statement, a d_step or an atomic block. Comments name the
  * function a step stands for, as file:function@version, the version being the one whose source was read.
  *
- *   -DVERSION=45|46|47|49|52|513|514   -DARCH=GENERIC|S390|IA64|ARM|SH|UM   -DSWAP=1|0   -DCPUS=2..6
+ *   -DVERSION=45|46|47|49|52|513|514   -DARCH=GENERIC|S390|IA64|ARM|SH|UM|ARM64|POWERPC
+ *   -DSWAP=1|0   -DCPUS=2..6
  *   -DPATCH=NONE or a sum, such as Q2+NR1_SHORTCUT   -DIGNORE=the sum of invariants to leave out
  */
 #define GENERIC 1
@@ -12,6 +13,8 @@
 #define ARM     4
 #define SH      5
 #define UM      6
+#define ARM64   7
+#define POWERPC 8            /* and sparc64: the TLBs are flushed when the entry is cleared */
 
 #define NONE                 1
 #define QUICK_HACK           2
@@ -23,6 +26,8 @@
 #define PFN_LOCK             128
 #define NR1_SHORTCUT         256
 #define NR1_SHORTCUT_GUARDED 512
+#define SWAPN_MACRO          1024
+#define REAPER_PER_VMA       2048
 #define patched(p)           ((PATCH) & (p))
 
 #ifndef SWAP
@@ -34,10 +39,11 @@
 #ifndef CPUS
 #define CPUS 3
 #endif
-#if VERSION < 45 || ARCH < GENERIC || ARCH > UM || (PATCH) < 1 || CPUS < 2 || CPUS > 6
+#if VERSION < 45 || ARCH < GENERIC || ARCH > POWERPC || (PATCH) < 1 || CPUS < 2 || CPUS > 6
 #error "VERSION, ARCH, PATCH or CPUS is missing or unknown"
 #endif
-#if (VERSION > 47 && patched(QUICK_HACK + PAGE_REFCOUNT + REVERT)) || (VERSION < 513 && patched(PFN_LOCK))
+#if (VERSION > 47 && patched(QUICK_HACK + PAGE_REFCOUNT + REVERT)) || (VERSION < 513 && patched(PFN_LOCK)) || \
+    ((VERSION < 46 || VERSION > 49) && patched(REAPER_PER_VMA))
 #error "this patch was not written for this version"
 #endif
 
@@ -133,7 +139,7 @@ inline release_pages(b) {               /* mm/swap.c:release_pages@v4.6, nr == 1
 inline free_page_and_swap_cache(b) {    /* mm/swap_state.c@v4.6; SWAP=n: a macro of include/linux/swap.h */
 #if SWAP && patched(Q2 + Q3)
     release_pages(b)
-#elif SWAP && (VERSION > 46 || patched(QUICK_HACK)) && !patched(PAGE_REFCOUNT)
+#elif (SWAP ? (VERSION > 46 || patched(QUICK_HACK)) : patched(SWAPN_MACRO)) && !patched(PAGE_REFCOUNT)
     put_or_skip(b)
 #else
     put_page(b)
@@ -154,6 +160,55 @@ inline is_huge_zero_pmd(b) {            /* include/linux/huge_mm.h:is_huge_zero_
 #else
     must(unrecognised, b == huge_zero_pfn)
 #endif
+}
+
+/* Sets page; NULL if there is no memory. */
+inline get_huge_zero_page() {                 /* mm/huge_memory.c:get_huge_zero_page@v4.6 */
+    do
+    ::
+#if patched(PAGE_REFCOUNT)                    /* in no kernel: a speculative reference, then look again */
+       page = huge_zero_page;
+       if
+       :: page != NULL ->
+          d_step { ok = (page_count[page] != 0); if :: ok -> page_count[page]++ :: else fi };
+          if
+          :: ok -> remember(ok, page == huge_zero_page); if :: ok -> break :: else -> put_page(page) fi
+          :: else
+          fi
+       :: else ->
+          alloc_block(page, ZERO);
+          if :: page == NULL -> break :: else fi;
+          page_count[page]++;                 /* one for the caller, one for the shrinker */
+          d_step { ok = (huge_zero_page == NULL); if :: ok -> huge_zero_page = page :: else fi };
+          if :: ok -> break :: else -> page_count[page]--; put_page(page) fi
+       fi
+#else
+       d_step { ok = (huge_zero_refcount != 0); if :: ok -> huge_zero_refcount++ :: else fi };
+       if :: ok -> page = huge_zero_page; break :: else fi;
+       alloc_block(new, ZERO);
+       if :: new == NULL -> page = NULL; break :: else fi;
+#if patched(PFN_LOCK)                         /* the fix of CVE-2026-74632 */
+       d_step { !huge_zero_lock -> huge_zero_lock = true };
+       remember(ok, huge_zero_page == NULL);
+       if
+       :: ok -> huge_zero_page = new; huge_zero_pfn = new; huge_zero_refcount = 2; huge_zero_lock = false
+       :: else -> huge_zero_refcount++; huge_zero_lock = false; put_page(new)
+       fi;
+       page = huge_zero_page; break
+#else
+       d_step { ok = (huge_zero_page == NULL); if :: ok -> huge_zero_page = new :: else fi };    /* cmpxchg */
+       if
+       :: ok ->
+#if VERSION >= 513
+          huge_zero_pfn = new;
+#endif
+          huge_zero_refcount = 2; page = huge_zero_page; break
+       :: else -> put_page(new)               /* lost: give the block back and start over */
+       fi
+#endif
+#endif
+    od;
+    new = NULL
 }
 
 inline shrink_huge_zero_page_scan() {   /* mm/huge_memory.c:shrink_huge_zero_page_scan@v4.6 */
