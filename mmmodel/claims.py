@@ -1,7 +1,5 @@
 """Claims: sentences of the mail, its thread or ours (data/claims.csv) that a notebook checks as it runs."""
 
-from __future__ import annotations
-
 import sys
 from collections.abc import Mapping
 from difflib import get_close_matches

@@ -14,13 +14,12 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import pandas as pd
 
-PACKAGE = Path(__file__).parent
-
 
 def _folder(name: str) -> Path:
     """A folder of the checkout, or of the installed package."""
-    installed = PACKAGE / f"_{name}"
-    return installed if installed.is_dir() else PACKAGE.parent / name
+    package = Path(__file__).parent
+    installed = package / f"_{name}"
+    return installed if installed.is_dir() else package.parent / name
 
 
 def notebooks_dir() -> Path:

@@ -1,13 +1,13 @@
 """What every room shares: words for verdicts and kernel functions, what to say of a name that does not exist."""
 
-from __future__ import annotations
-
 import difflib
 import re
 from collections.abc import Callable, Iterable, Sequence
 from importlib import import_module
 from importlib.util import find_spec
 from types import ModuleType
+
+from .data import rows
 
 VERDICT = {True: "✓ holds", False: "✗ does not hold", None: "? undecided"}
 
@@ -60,21 +60,8 @@ def near(word: str, words: Iterable[str], cutoff: float = 0.6) -> str:
     return f" (did you mean {found[0]}?)" if found else ""
 
 
-# -- versions
-
 LAST = {4: 20, 5: 19}
 """The last release of a series of mainline."""
-
-DIFFERS = (
-    ((4, 6, 3), (4, 7), "s390 with SWAP was fixed in the stable series (not in v4.6.2, in v4.6.5 at the latest): "
-                        "--patch quick-hack is that fix"),
-    ((4, 8), (4, 9), "known to differ: the interface of __tlb_remove_page, not what it frees"),
-    ((4, 15), (5, 2), "known to differ: from v4.15 the OOM reaper gathers each VMA by itself"),
-    ((5, 10, 1), (5, 11), "known to differ: later releases of this stable series have huge_zero_pfn, and its fix from "
-                          "v5.10.267"),
-    ((5, 15, 218), (5, 16), "known to differ: it has the fix of CVE-2026-74632"),
-)  # fmt: skip
-"""From a version up to before another: what is known to differ from the class that has its code (data/timeline.csv)."""
 
 
 def numbers(version: str) -> tuple[int, ...]:
@@ -99,21 +86,12 @@ def version_hint(word: str, known: Sequence[str]) -> str:
     if number[1] > LAST.get(number[0], number[1]):
         return ""
     base = max((v for v in known if numbers(v) <= number), key=numbers)
-    differs = [f" ({text})" for start, end, text in DIFFERS if start <= number < end]
+    differs = [f" ({r['what']})" for r in rows("differs") if numbers(r["from"]) <= number < numbers(r["until"])]
     return f": {name} has the code of {base} here: --version {base}{''.join(differs)}"
 
 
-# -- archs
-
-ALIASES = {
-    "arc": "arcv2 arc700 archs", "arm": "aarch32 arm32 armel armhf armv6 armv7 armv7l", "arm64": "aarch64 armv8",
-    "blackfin": "bfin", "ia64": "ia-64 itanium", "m68k": "68k coldfire m68knommu", "microblaze": "microblazeel",
-    "mips": "mips32 mips64 mips64el mipsel", "nios2": "nios", "openrisc": "or1k or32", "parisc": "hppa parisc64",
-    "powerpc": "power powerpc64 powerpc64le ppc ppc32 ppc64 ppc64el ppc64le", "s390": "s390x",
-    "sh": "sh2 sh3 sh4 sh5 sh64 superh", "sparc": "sparc32 sparc64", "tile": "tilegx tilepro", "um": "uml",
-    "x86": "amd64 i386 i486 i586 i686 ia32 x32 x64 x86-32 x86-64 x86_32 x86_64",
-}  # fmt: skip
-LATER = {"riscv": "v4.15", "nds32": "v4.17", "csky": "v4.20", "loongarch": "v5.19"}
+ALIASES = {row["arch"]: row["aliases"] for row in rows("arch_names") if row["aliases"]}
+LATER = {row["arch"]: row["came_with"] for row in rows("arch_names") if row["came_with"]}
 
 
 def arch_hint(word: str, known: Sequence[str]) -> str:

@@ -1,7 +1,5 @@
 """The command line: mmmodel trace | verdict | matrix | run | meeting | lab."""
 
-from __future__ import annotations
-
 import csv
 import io
 import json
@@ -23,12 +21,6 @@ from .patch_files import load, named, stack
 from .running import PARAMETERS, lab, meeting, run
 
 
-class BadUsage(click.ClickException):
-    """One line on standard error, exit status 2."""
-
-    exit_code = 2
-
-
 class Commands(click.Group):
     """Turns what a command complains about into one line; never a traceback for bad input."""
 
@@ -39,10 +31,11 @@ class Commands(click.Group):
         except click.exceptions.NoArgsIsHelpError as error:
             error.show()
             sys.exit(error.exit_code)
-        except click.ClickException as error:
+        except (click.ClickException, BuildError, UsageError) as error:
+            words = error.format_message() if isinstance(error, click.ClickException) else str(error)
             with suppress(OSError):
-                click.echo(f"Error: {' '.join(error.format_message().split())}", err=True)
-            sys.exit(error.exit_code)
+                click.echo(f"Error: {' '.join(words.split())}", err=True)
+            sys.exit(getattr(error, "exit_code", 2))
         except (click.Abort, KeyboardInterrupt):
             sys.exit(130)
 
@@ -50,14 +43,12 @@ class Commands(click.Group):
         """Run the command; a closed pipe ends it without a word."""
         try:
             return super().invoke(ctx)
-        except (BuildError, UsageError) as error:
-            raise BadUsage(str(error)) from None
         except OSError as error:
             with suppress(OSError):  # what is left to be printed goes nowhere
                 os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             if isinstance(error, BrokenPipeError):
                 sys.exit(128 + signal.SIGPIPE)
-            raise BadUsage(f"{error.filename or 'standard output'}: {error.strerror or error}") from None
+            raise UsageError(f"{error.filename or 'standard output'}: {error.strerror or error}") from None
 
 
 def build_options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -77,10 +68,8 @@ def build_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return wrapped
 
 
-def formatted(default: str = "table") -> Callable[..., Any]:
-    """The --format option."""
-    return click.option("--format", "format_", type=click.Choice(["table", "csv", "json"]), default=default,
-                        show_default=True)  # fmt: skip
+FORMAT = click.option("--format", "format_", type=click.Choice(["table", "csv", "json"]), default="table",
+                      show_default=True)  # fmt: skip
 
 
 def show(columns: Sequence[str], rows: Iterable[Sequence[Any]], format_: str) -> None:
@@ -110,7 +99,7 @@ def main() -> None:
 @main.command()
 @click.argument("scenario", default="map-read-unmap")
 @build_options
-@formatted()
+@FORMAT
 def trace(build: Build, scenario: str, format_: str) -> None:
     """Run a sequential SCENARIO and print the counters after each operation.
 
@@ -146,7 +135,7 @@ def first(number: int, _: object) -> None:
 @click.option("--max-states", type=click.IntRange(1), default=5_000_000, show_default=True)
 @click.option("--max-seconds", type=click.FloatRange(0, min_open=True), default=600.0, show_default=True)
 @click.option("--witness", is_flag=True, help="Print the steps that lead to a broken invariant.")
-@formatted()
+@FORMAT
 def verdict(build: Build, scenario: str | None, sequential: bool, cpus: int | None, witness: bool, format_: str,
             **bounds: Any) -> None:  # fmt: skip
     """Check SCENARIO, or every scenario, on a build.
@@ -164,7 +153,7 @@ def verdict(build: Build, scenario: str | None, sequential: bool, cpus: int | No
     from ..words import kernel_name
 
     if sequential and scenario in SCENARIOS and scenario not in SEQUENTIAL:
-        raise BadUsage(f"{scenario} is concurrent, and --sequential leaves the concurrent scenarios out")
+        raise UsageError(f"{scenario} is concurrent, and --sequential leaves the concurrent scenarios out")
     signal.signal(signal.SIGINT, first)
     note(build)
     names = [scenario] if scenario else [n for n in (SEQUENTIAL if sequential else SCENARIOS) if not lacking(n, build)]
@@ -198,7 +187,7 @@ def exit_status(found: Iterable[str]) -> int:
 @click.option("--swap/--no-swap", default=None, help="Default: both.")
 @click.option("--scenario", "scenarios", multiple=True, help="Repeat for several; default all.")
 @click.option("--scheduler", metavar="ADDRESS", help="Run on a Dask cluster (extra: cluster).")
-@formatted()
+@FORMAT
 def matrix(archs: tuple[str, ...], versions: tuple[str, ...], patches: tuple[str, ...], swap: bool | None,
            scenarios: tuple[str, ...], scheduler: str | None, format_: str) -> None:  # fmt: skip
     """Verdicts of many builds, in parallel. Exit status: 0 all hold, 1 one is broken, 3 one is undecided.
@@ -226,15 +215,15 @@ def workers(scheduler: str | None, patches: Sequence[str] = ()) -> Iterator[Exec
             yield pool
         return
     if any(".py" in text for text in patches):
-        raise BadUsage("a patch from a file is checked on this machine only: leave --scheduler away")
+        raise UsageError("a patch from a file is checked on this machine only: leave --scheduler away")
     try:
         from distributed import Client
     except ImportError:
-        raise BadUsage("--scheduler needs the extra: pip install 'mmmodel[cluster]'") from None
+        raise UsageError("--scheduler needs the extra: pip install 'mmmodel[cluster]'") from None
     try:
         client = Client(scheduler, timeout=10)
     except (OSError, ValueError) as error:
-        raise BadUsage(f"no scheduler at {scheduler}: {error}".splitlines()[0]) from None
+        raise UsageError(f"no scheduler at {scheduler}: {error}".splitlines()[0]) from None
     with client:
         yield client.get_executor(retries=5)
 

@@ -1,7 +1,5 @@
 """Patches from a file of the reader's: file.py:Class."""
 
-from __future__ import annotations
-
 import hashlib
 import re
 import sys

@@ -1,7 +1,5 @@
 """The commands that open and run notebooks: mmmodel run | meeting | lab."""
 
-from __future__ import annotations
-
 import json
 import os
 import sys
@@ -46,21 +44,19 @@ def parameters(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def merged(given: dict[str, Any], more: Iterable[tuple[str, str]]) -> dict[str, Any]:
-    """Parameters from options and from -p; one that is given two values is bad usage."""
+    """Parameters from options and from -p; one that is given two values is bad usage.
+
+    As typed: JSON where it is JSON (true, 3, ["q2"]), text otherwise.
+    """
     found = dict(given)
     for name, text in more:
-        value = parsed(text)
+        try:
+            value = json.loads(text)
+        except ValueError:
+            value = text
         if repr(found.setdefault(name, value)) != repr(value):
             raise UsageError(f"parameter {name} is given twice: {found[name]!r} and {value!r}")
     return found
-
-
-def parsed(value: str) -> Any:
-    """A parameter as typed: JSON where it is JSON (true, 3, ["q2"]), text otherwise."""
-    try:
-        return json.loads(value)
-    except ValueError:
-        return value
 
 
 @click.command()

@@ -4,8 +4,6 @@ This file is also what a kernel starts from, as a script: it must import nothing
 after it has put the search path right.
 """
 
-from __future__ import annotations
-
 import json
 import os
 import sys

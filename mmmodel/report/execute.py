@@ -1,7 +1,5 @@
 """The process one notebook is executed in."""
 
-from __future__ import annotations
-
 import json
 import logging
 import multiprocessing as mp
@@ -26,13 +24,7 @@ KEPT = 200_000  # characters from the beginning, and as many from the end, of wh
 
 
 def work(
-    path: Path,
-    out: Path,
-    parameters: dict[str, object],
-    deadline: float,
-    timeouts: dict[str, int],
-    home: Path,
-    say: Any,
+    path: Path, out: Path, parameters: dict[str, Any], deadline: float, timeouts: dict[str, int], home: Path, say: Any
 ) -> None:
     """The life of a process: execute one notebook, write it down, and as a page; `say` what prevents that."""
     os.setsid()  # a Ctrl-C in the terminal is for the run, which stops its processes

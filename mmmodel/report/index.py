@@ -1,7 +1,5 @@
 """A run as one page to open, and the ledger of its claims: what was said, by whom, and what became of it."""
 
-from __future__ import annotations
-
 import csv
 import io
 from collections import Counter
@@ -21,7 +19,6 @@ RELATIONS = {
     "answers": "✓ answered",
 }
 """How the sentence that is checked (`we_check`) stands to the one that was said, and the verdict if it holds."""
-NOT_CHECKED = "✗ not checked"
 
 
 def checks(claims: Sequence[Mapping[str, Any]], missing: Container[str] = ()) -> list[dict[str, Any]]:
@@ -34,7 +31,7 @@ def checks(claims: Sequence[Mapping[str, Any]], missing: Container[str] = ()) ->
         mine = [claim for claim in claims if claim["id"] == row["id"]]
         lost = not mine and row["id"] in missing
         holds = not lost and all(claim["holds"] for claim in mine)
-        words = NOT_CHECKED if lost else RELATIONS[row["relation"]] if holds else VERDICT[False]
+        words = "✗ not checked" if lost else RELATIONS[row["relation"]] if holds else VERDICT[False]
         where = list(dict.fromkeys(claim["notebook"] for claim in mine))
         how = list(dict.fromkeys(claim["how"] for claim in mine if claim["how"]))
         text = {"text": checked(row), "verdict": words if mine or lost else "? open"}

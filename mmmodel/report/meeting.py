@@ -4,8 +4,6 @@ Voila runs here, in this process. It is told which socket to use, so that the ad
 else takes it, and its pages are kept from fetching anything from the network.
 """
 
-from __future__ import annotations
-
 import logging
 import os
 import secrets
@@ -89,7 +87,12 @@ def serve(name: str, parameters: Mapping[str, object], port: int, browser: bool,
         environment.isolate(folder / "jupyter")
         if parameters:
             notebook = with_parameters(notebook, parameters, folder)
-        with _listening(port) as listener:
+        try:
+            listener = socket.create_server((HOST, port))
+        except OSError as error:
+            raise UsageError(f"port {port} cannot be used: {error}") from None
+        with listener:
+            listener.setblocking(False)
             token = secrets.token_urlsafe(24)
             app = Dashboard(listener, config=_config(token, notebook.parent, theme), config_file_paths=[])
             app.initialize([])
@@ -102,35 +105,20 @@ def serve(name: str, parameters: Mapping[str, object], port: int, browser: bool,
             app.start()
 
 
-def _listening(port: int) -> socket.socket:
-    try:
-        listener = socket.create_server((HOST, port))
-    except OSError as error:
-        raise UsageError(f"port {port} cannot be used: {error}") from None
-    listener.setblocking(False)
-    return listener
-
-
 def _config(token: str, root: Path, theme: str) -> Config:
     """What Voila is told; the token is not on a command line, where others could read it."""
-    return Config(
-        {
-            "Voila": {
-                "ip": HOST,
-                "token": token,
-                "root_dir": str(root),
-                "open_browser": False,
-                "log_level": "ERROR",
-                "tornado_settings": {"headers": {"Content-Security-Policy": POLICY}},
-            },
-            "VoilaConfiguration": {"theme": theme, "strip_sources": True, "show_tracebacks": True},
-            # Kernels behind sockets in a private folder, not ports; the path of a socket may have about 100 characters.
-            "KernelManager": {
-                "transport": "ipc" if len(tempfile.gettempdir()) < 30 else "tcp",
-                "shutdown_wait_time": 1.0,
-            },
-        }
-    )
+    voila: dict[str, Any] = {
+        "ip": HOST,
+        "token": token,
+        "root_dir": str(root),
+        "open_browser": False,
+        "log_level": "ERROR",
+    }
+    page = {"theme": theme, "strip_sources": True, "show_tracebacks": True}
+    # Kernels behind sockets in a private folder, not ports; the path of a socket may have about 100 characters.
+    kernel = {"transport": "ipc" if len(tempfile.gettempdir()) < 30 else "tcp", "shutdown_wait_time": 1.0}
+    voila["tornado_settings"] = {"headers": {"Content-Security-Policy": POLICY}}
+    return Config({"Voila": voila, "VoilaConfiguration": page, "KernelManager": kernel})
 
 
 def _open(url: str, page: Path) -> None:

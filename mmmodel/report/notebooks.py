@@ -1,7 +1,5 @@
 """Notebooks: found by path, name or number, read with a word on what is wrong, and the reader's working copy."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 from pathlib import Path

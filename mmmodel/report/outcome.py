@@ -1,7 +1,5 @@
 """What became of a notebook: read off the executed notebook, which is the only record."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any

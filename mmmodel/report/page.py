@@ -1,7 +1,5 @@
 """Executed notebooks as pages: plain HTML, no network, no script."""
 
-from __future__ import annotations
-
 import ast
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress

@@ -1,7 +1,5 @@
 """A run written down: index.html, claims.html and .csv, run.json, and for other programs JUnit XML and Markdown."""
 
-from __future__ import annotations
-
 import json
 import re
 import time
@@ -10,7 +8,7 @@ from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
-from xml.etree import ElementTree
+from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
 from markupsafe import Markup
 
@@ -18,8 +16,6 @@ from . import index
 from .environment import write
 from .notebooks import UsageError
 from .outcome import Outcome, said
-
-TITLE = "mmmodel: what this run found"
 
 
 def now() -> str:
@@ -59,7 +55,8 @@ class Results:
             "notebooks": [asdict(outcome) for outcome in outcomes],
         }
         summary = Markup("".join(notebook.pop("summary") for notebook in found["notebooks"]))
-        page = index.index(found, claims, missing, title=TITLE, failures=failures, summary=summary)
+        shown = {"title": "mmmodel: what this run found", "failures": failures, "summary": summary}
+        page = index.index(found, claims, missing, **shown)
         files = {self.out / "claims.csv": index.table(claims), self.out / "claims.html": index.ledger(claims, missing)}
         if self.junit:
             files[self.junit] = junit(outcomes, self.start)
@@ -99,22 +96,19 @@ def cases(outcome: Outcome) -> Iterator[tuple[str, list[str]]]:
 
 def junit(outcomes: Iterable[Outcome], start: str) -> str:
     """The notebooks and their claims as JUnit XML: a suite for each notebook."""
-    root = ElementTree.Element("testsuites", name="mmmodel")
+    root = Element("testsuites", name="mmmodel")
     for outcome in outcomes:
-        tests = list(cases(outcome))
-        suite = ElementTree.SubElement(
-            root, "testsuite", name=_xml(outcome.name), timestamp=start, tests=str(len(tests))
-        )
-        suite.set("failures", str(sum(bool(wrong) for _, wrong in tests)))
-        suite.set("time", str(outcome.seconds))
+        tests, seconds = list(cases(outcome)), str(outcome.seconds)
+        failed = str(sum(bool(wrong) for _, wrong in tests))
+        about = {"timestamp": start, "tests": str(len(tests)), "failures": failed, "time": seconds}
+        suite = SubElement(root, "testsuite", {"name": _xml(outcome.name), **about})
         for name, wrong in tests:
-            itself = str(outcome.seconds) if name == outcome.name else "0"
-            case = ElementTree.SubElement(suite, "testcase", classname=_xml(outcome.name), name=_xml(name), time=itself)
+            took = seconds if name == outcome.name else "0"
+            case = SubElement(suite, "testcase", classname=_xml(outcome.name), name=_xml(name), time=took)
             if wrong:
-                text = "\n".join(wrong)
-                ElementTree.SubElement(case, "failure", message=_xml(wrong[0])).text = _xml(text)
-    ElementTree.indent(root)
-    return ElementTree.tostring(root, encoding="unicode", xml_declaration=True) + "\n"
+                SubElement(case, "failure", message=_xml(wrong[0])).text = _xml("\n".join(wrong))
+    indent(root)
+    return tostring(root, encoding="unicode", xml_declaration=True) + "\n"
 
 
 def _xml(text: str) -> str:

@@ -4,8 +4,6 @@ A notebook that fails, hangs or loses its kernel costs its own deadline and noth
 is kept, and the others finish. The executed notebooks are the record; everything else is read off them.
 """
 
-from __future__ import annotations
-
 import fcntl
 import json
 import multiprocessing as mp
@@ -90,7 +88,8 @@ def run(
     written = Results(out, dict(parameters), junit, summary)
     with _writable(out), _alone(out), _stopping() as stopped, TemporaryDirectory(prefix="mmmodel-") as home:
         earlier = _earlier(out)
-        written.write([_unended(outcome) for outcome in plan.values()])
+        killed = [replace(o, failures=[Failure(o.name, "the run did not come to its end")]) for o in plan.values()]
+        written.write(killed)  # what is to be read if the run is killed
         _remove(out, earlier | {outcome.name for outcome in plan.values()})
         task = (out.resolve(), dict(parameters), deadline, timeouts, Path(home))
         longest_first = sorted(plan, key=lambda path: -path.stat().st_size)
@@ -199,11 +198,6 @@ def _remove(out: Path, names: Iterable[str]) -> None:
         for file in (f"{name}.ipynb", f"{name}.html"):
             if file == Path(file).name and name not in ("index", "claims"):
                 (out / file).unlink(missing_ok=True)
-
-
-def _unended(outcome: Outcome) -> Outcome:
-    """What is to be read of a notebook if the run is killed."""
-    return replace(outcome, failures=[Failure(outcome.name, "the run did not come to its end")])
 
 
 def _outcome(outcome: Outcome, out: Path, words: str) -> Outcome:

@@ -1,7 +1,5 @@
 """What an executed notebook left out: cells that did not run, claims that were not made, summaries without content."""
 
-from __future__ import annotations
-
 import ast
 import re
 from collections.abc import Container, Iterator, Mapping, Sequence

@@ -35,13 +35,8 @@ def _grouped(cells: Mapping[str, Cell]) -> list[tuple[str, *tuple[object, ...]]]
     for arch, row in cells.items():
         groups.setdefault(row, []).append(arch)
     ordered = sorted(groups.items(), key=lambda group: len(group[1]))
-    return [(_archs(archs, len(ordered)), *row) for row, archs in ordered]
-
-
-def _archs(archs: Sequence[str], groups: int) -> str:
-    if len(archs) <= 8:
-        return ", ".join(archs)
-    return f"all {len(archs)} archs" if groups == 1 else f"the other {len(archs)} archs"
+    which = "all" if len(ordered) == 1 else "the other"
+    return [(", ".join(archs) if len(archs) <= 8 else f"{which} {len(archs)} archs", *row) for row, archs in ordered]
 
 
 def verdicts(effects: Iterable[Effect], explored: pd.DataFrame) -> Html:
@@ -79,34 +74,26 @@ def radius(effects: Iterable[Effect]) -> Html:
 def _changes(found: Counter[str]) -> Html:
     if set(found) == {"same"}:
         return Html("no difference")
-    words = [(what, f"{found[what]} {words}") for what, words in CHANGES.items() if found[what]]
-    return join(*(part for what, w in words for part in (_sign(what, w), Html("<br>"))))
-
-
-def _sign(what: str, words: str) -> Html:
-    return mark(what == "mended", words) if what in ("mended", "broken") else tag("span", words)
+    lines = {what: f"{found[what]} {words}" for what, words in CHANGES.items() if found[what]}
+    signs = [mark(what == "mended", w) if what in ("mended", "broken") else tag("span", w) for what, w in lines.items()]
+    return join(*(part for sign in signs for part in (sign, Html("<br>"))))
 
 
 def broken(effects: Sequence[Effect]) -> Html:
     """On which archs some scenario breaks, one row for each stack of patches."""
     stacks = list(dict.fromkeys(e.patches for e in effects))
     found = [[", ".join(breaks(effects, s, swap)) or mark(True, "none") for swap in (True, False)] for s in stacks]
-    names = [" + ".join(stack) or "no patch" for stack in stacks]
-    head = ["with", "breaks, SWAP=y", "breaks, SWAP=n"]
-    return table(head, [(name, *archs) for name, archs in zip(names, found, strict=True)])
+    shown = [(" + ".join(stack) or "no patch", *archs) for stack, archs in zip(stacks, found, strict=True)]
+    return table(["with", "breaks, SWAP=y", "breaks, SWAP=n"], shown)
 
 
 def latent(patches: Sequence[str], version: str = "v4.6", archs: Sequence[str] = ("ia64", "sh", "um")) -> Html:
     """Archs that free like s390 but have no huge pages: what if they got them?"""
     scenarios = ("map-read-unmap", "zap-vs-shrinker")
     builds = [Build(version, arch, swap, True, patches=tuple(patches)) for arch in archs for swap in (True, False)]
-    shown = [(label(build), *(_one(build, scenario) for scenario in scenarios)) for build in builds]
+    found = [(build, [check(build, scenario) for scenario in scenarios]) for build in builds]
+    shown = [(label(build), *(mark(v.holds, v.broken or v.status) for v in verdicts)) for build, verdicts in found]
     return table(["", *(f"{s}, {'explored' if s in PROGRAMS else 'run'}" for s in scenarios)], shown)
-
-
-def _one(build: Build, scenario: str) -> Html:
-    verdict = check(build, scenario)
-    return mark(verdict.holds, verdict.broken or verdict.status)
 
 
 def calls_changed(patch: str, version: str = "v4.6") -> Html:

@@ -63,8 +63,6 @@ def shifted(ax: Axes, x: float, y: float) -> Transform:
     return ax.transData + Affine2D().translate(x, y)
 
 
-# -- counts over operations
-
 WIDE, HIGH = 650, 206
 LOOK: list[tuple[str, str, Any, str]] = [("HZR", HZR, "-", "o"), ("PC", PC, (0, (2.3, 1.3)), "s")]
 Pair = Sequence[Sequence[Any]]
@@ -123,9 +121,6 @@ def _name_ends(ax: Axes, lines: Pair) -> None:
         ax.text(x, value, name, size=16, color=colour, transform=shifted(ax, 6, below - y - 5), **BOLD)
 
 
-# -- a grid of bars and signs
-
-
 def grid(names: Sequence[str], columns: Mapping[str, Sequence[Any]], words: str, framed: int = 0) -> Html:
     """A row for each name; columns of bars (each a Bar) or signs (good or not), the first so many of them framed."""
     folded = [wrap(name, 28) for name in names]
@@ -143,7 +138,8 @@ def grid(names: Sequence[str], columns: Mapping[str, Sequence[Any]], words: str,
             (_bars if bars else _signs)(ax, x + (12 if bars else 42), row, cells)
         ax.broken_barh([(0, sum(wide[:framed]))] * bool(framed), (-0.5, len(names)), fc="none", ec=INK)
 
-    return drawn(draw, words, (sum(wide), row * len(names)), (240, 44 if framed else 26, 30, 4))
+    left = 20 + 8 * max(len(line) for lines in folded for line in lines)
+    return drawn(draw, words, (sum(wide), row * len(names)), (left, 44 if framed else 26, 30, 4))
 
 
 def _stack(ax: Axes, x: float, y: float, lines: Sequence[str], up: float, **look: Any) -> None:

@@ -1,7 +1,5 @@
 """Tables of contents: the notebooks there are, and who said what."""
 
-from __future__ import annotations
-
 import json
 import re
 from collections.abc import Iterable, Mapping

@@ -1,35 +1,38 @@
 """Figures of what a fix costs: modelled and measured side by side, instructions measured only."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import NamedTuple
 
 from ..build.composed import Build
+from ..data import rows
 from ..explore.checking import check
-from ..study.costs import FUNCTIONS, LEFTOVERS, WORKLOADS, calls, instructions, measured, rates, units_of
+from ..study.costs import (
+    CYCLES,
+    FUNCTIONS,
+    LEFTOVERS,
+    PAGES,
+    WORKLOADS,
+    alike,
+    calls,
+    instructions,
+    measured,
+    rates,
+    units_of,
+)
+from ..study.measurements import patch_names
 from .html import Bar, Html, code, join, mark, table, tag
 from .tables import banner, label
 
-PAGES, CYCLES, KHUGEPAGED = WORKLOADS
 LOCKS = ("lrulock_page_cache_release", "lrulock_release_pages", "lrulock_pagevec_move")
 
 
-class Panel(NamedTuple):
-    """A column of the chart: the metrics that are summed for it, and its name in `rates`."""
-
-    title: str
-    metrics: tuple[str, ...]
-    rate: str
-
-
-DRAINS = Panel("drains", ("lru_add_drain",), "lru_add_drain")
-CHARTS = {
-    "page": (PAGES, (DRAINS, Panel("takes of the lru_lock", LOCKS, "lru_lock"))),
-    "huge zero page": (CYCLES, (DRAINS, Panel("drops of HZR", ("hz_put",), "huge_zero_refcount"))),
+DRAINS = ("lru_add_drain",), "lru_add_drain"
+CHARTS: dict[str, tuple[str, dict[str, tuple[tuple[str, ...], str]]]] = {
+    "page": (PAGES, {"drains": DRAINS, "takes of the lru_lock": (LOCKS, "lru_lock")}),
+    "huge zero page": (CYCLES, {"drains": DRAINS, "drops of HZR": (("hz_put",), "huge_zero_refcount")}),
 }
-"""By kind of page: the measured workload and what is drawn of it."""
+"""By kind of page: the measured workload, and by title what is drawn: metrics that are summed, and a name in `rates`.
+"""
 
 
 def chart(builds: Sequence[Build], kind: str = "page") -> Html:
@@ -40,7 +43,7 @@ def chart(builds: Sequence[Build], kind: str = "page") -> Html:
     from .charts import grid
 
     workload, drawn = CHARTS[kind]
-    panels = {panel.title: [_count(b, kind, panel) for b in builds] for panel in drawn}
+    panels = {title: [_count(b, kind, *counted) for b in builds] for title, counted in drawn.items()}
     panels[f"instructions per {WORKLOADS[workload].unit}"] = [_instructions(b, workload) for b in builds]
     common, names = _names(builds)
     title = f"Cost of freeing one {kind} {common}".strip()
@@ -55,15 +58,14 @@ def _names(builds: Sequence[Build]) -> tuple[str, list[str]]:
     bare = {label(replace(build, patches=())) for build in builds}
     if len(bare) > 1:
         return "", [label(build) for build in builds]
-    stacks = [" + ".join(p.name or p.__name__ for p in build.patch_classes) for build in builds]
-    return f"on {bare.pop()}", [stack or "no patch" for stack in stacks]
+    return f"on {bare.pop()}", [patch_names(build, " + ") or "no patch" for build in builds]
 
 
-def _count(build: Build, kind: str, panel: Panel) -> Bar:
+def _count(build: Build, kind: str, metrics: Sequence[str], rate: str) -> Bar:
     workload = CHARTS[kind][0]
     model, real = rates(build).get(kind), measured(build, workload)
-    value = sum(real[m] for m in panel.metrics) / units_of(build, workload) if real else None
-    return (None, None, "none") if model is None else (model[panel.rate], value, _number(model[panel.rate]))
+    value = sum(real[m] for m in metrics) / units_of(build, workload) if real else None
+    return (None, None, "none") if model is None else (model[rate], value, _number(model[rate]))
 
 
 def _instructions(build: Build, workload: str) -> Bar:
@@ -85,16 +87,7 @@ def at_a_glance(build: Build) -> Html:
     return join(*map(banner, verdicts), *(chart(builds, kind) for kind in CHARTS))
 
 
-# -- tables
-
-METRIC = {
-    "release_pages_items": "pages given to release_pages()",
-    "lrulock_page_cache_release": "lru_lock, for one page",
-    "lrulock_release_pages": "lru_lock, in release_pages()",
-    "lrulock_pagevec_move": "lru_lock, to empty a pagevec",
-    "huge_zero_refcount_atomics": "atomic operations on HZR",
-    "page_count_atomics": "atomic operations on page counts",
-}
+METRIC = {row["metric"]: row["words"] for row in rows("metrics")}
 
 
 def beside(build: Build, workload: str) -> Html:
@@ -106,17 +99,11 @@ def beside(build: Build, workload: str) -> Html:
         found = [run[metric] for run in real if metric in run]
         if count or any(found):
             cells: list[object] = [*found] or [None] * len(real)
-            shown.append((_metric(metric), count, *cells, _same(count, found)))
+            name = METRIC[metric] or code(f"{FUNCTIONS[metric]}()")
+            shown.append((name, count, *cells, _same(count, found)))
     heads = [f"measured, run {i}" for i, _ in enumerate(real, 1)]
     title = f"{label(build)}: {WORKLOADS[workload].says}"
     return table(["counted", "model", *heads, ""], shown, title)
-
-
-def _metric(metric: str) -> Html:
-    """A metric of data/costs.csv in words."""
-    if metric in FUNCTIONS:
-        return code(f"{FUNCTIONS[metric]}()")
-    return tag("span", METRIC[metric])
 
 
 def _same(count: int, found: Sequence[int]) -> Html | str:
@@ -134,10 +121,6 @@ def per_unit(builds: Sequence[Build], workload: str) -> Html:
     for build in builds:
         found, units, real = calls(build, workload), units_of(build, workload), measured(build, workload)
         sums = [[found[m] for m in some] for some in (["lru_add_drain"], LOCKS, ["release_pages"], ["put_page"])]
-        alike = "not measured" if real is None else mark(_agree(found, real), "yes" if _agree(found, real) else "no")
-        shown.append((label(build), *(_number(sum(some) / units) for some in sums), alike))
+        same = "not measured" if real is None else mark(alike(found, real), "yes" if alike(found, real) else "no")
+        shown.append((label(build), *(_number(sum(some) / units) for some in sums), same))
     return table(head, shown, f"per {WORKLOADS[workload].unit}: {WORKLOADS[workload].says}")
-
-
-def _agree(model: dict[str, int], real: dict[str, int]) -> bool:
-    return all(abs(model[metric] - n) <= LEFTOVERS for metric, n in real.items())

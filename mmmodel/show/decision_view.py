@@ -1,7 +1,5 @@
 """The decision as a table whose cells open to their evidence, and as one picture to argue over."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from ..build.composed import Build
@@ -25,7 +23,8 @@ def cell(answer: Answer) -> Html:
 def decision_table() -> Html:
     """Each fix by each question; every cell opens to what it rests on."""
     shown = [(tag("b", fix), *(cell(answers(fix)[question]) for question in QUESTIONS)) for fix in FIXES]
-    return table(["merge", *QUESTIONS], shown, "Open a cell to see what it rests on.")
+    small = "font-size:clamp(10.5px,1.02vw,13px)"  # ten columns beside JupyterLab's side bar
+    return table(["merge", *QUESTIONS], shown, "Open a cell to see what it rests on.", small)
 
 
 def picture() -> Html:

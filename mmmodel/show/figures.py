@@ -12,24 +12,15 @@ from math import log2
 from typing import TYPE_CHECKING, Any
 
 from ..build.composed import Build
+from ..data import rows
 from ..explore.sequential import SEQUENTIAL
 from ..explore.tracing import Trace, run
 from ..study.measurements import compare, measured, nearest, owner, plain
 from ..study.unmap import Unmap
 from ..words import arrowed, kernel_name
-from .contents import contents as contents
-from .contents import said as said
-from .html import BAD, BOLD, GOOD, INK, MIDDLE, MONO, Html, arrow, box, join, svg, tag, text
-from .html import figure_html as figure_html
-from .html import table as table
-from .tables import REUSE, label
-from .tables import aftermath as aftermath
-from .tables import agreement as agreement
-from .tables import endings as endings
-from .tables import frames as frames
-from .tables import holders as holders
-from .tables import ledger as ledger
-from .tables import steps_table as steps_table
+from .contents import contents, said  # noqa: F401
+from .html import BAD, BOLD, GOOD, INK, MIDDLE, MONO, Html, arrow, box, figure_html, join, svg, table, tag, text  # noqa: F401
+from .tables import REUSE, aftermath, agreement, endings, frames, holders, label, ledger, steps_table  # noqa: F401
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -173,15 +164,7 @@ OWNERS: dict[str, tuple[str, dict[str, Any], str]] = {
     "stops": ("stops", {"ec": BAD, **DASHED}, "the machine or the program stopped here"),
     "somebody else": ("red box", {"fc": (BAD, 0.2), "ec": BAD, "lw": 2}, "in use by somebody else, who is named"),
 }
-MESSAGES = {
-    "nonzero_data": ("D", "somebody else's data is read where zeroes are due"),
-    "bad_page_state": ("B", "“Bad page state”: the allocator finds the page tampered with and sets it aside"),
-    "corrupted preempt_count": ("S", "“corrupted preempt_count”: a kernel stack was overwritten"),
-    "kernel_BUG": ("K", "a BUG, or a jump to a wild address"),
-    "BUG: Bad page map": ("M", "“Bad page map”: the page tables of a process are damaged"),
-    "BUG: Bad rss": ("R", "“Bad rss-counter state”: the accounts of a process are wrong"),
-    "panic": ("P", "panic"),
-}
+MESSAGES = {row["symptom"]: (row["sign"], row["meaning"]) for row in rows("symptoms")}
 
 
 def fates(build: Build | None = None) -> Html:
@@ -197,10 +180,10 @@ def fates(build: Build | None = None) -> Html:
     for scenario, memory in sorted(runs, key=lambda key: (REUSE.index(key[0]), key[1])):
         for flag, crashes in printed.items():
             here = crashes[(crashes.scenario == scenario) & (crashes.memory_mib == memory)]
-            said, name = _messages(runs[scenario, memory], here), f"{scenario}, {memory} MiB"
-            if flag == "n" or said:
-                seen |= {letter for _, letter in said}
-                lanes.append((f"{name}\nwith DEBUG_VM" if flag == "y" else name, runs[scenario, memory], said))
+            came, name = _messages(runs[scenario, memory], here), f"{scenario}, {memory} MiB"
+            if flag == "n" or came:
+                seen |= {letter for _, letter in came}
+                lanes.append((f"{name}\nwith DEBUG_VM" if flag == "y" else name, runs[scenario, memory], came))
 
     def draw(ax: Axes) -> None:
         ax.set(xlim=(0, 640), ylim=(60 * len(lanes), 0))
@@ -227,12 +210,12 @@ def _messages(run: pd.DataFrame, crashes: pd.DataFrame) -> list[tuple[float, str
     return sorted(found, key=lambda place: place[0])
 
 
-def _lane(ax: Axes, y: float, name: str, run: pd.DataFrame, said: Sequence[tuple[float, str]]) -> None:
+def _lane(ax: Axes, y: float, name: str, run: pd.DataFrame, came: Sequence[tuple[float, str]]) -> None:
     """One machine: a box for each owner of the page in turn, above it the messages where they came."""
     owners = [owner(row) for row in run.itertuples()]
     row = next((i for i, who in enumerate(owners) if who), 0)
     if "\n" in name:
-        owners = ["stops"] * int(2 + max(place for place, _ in said))
+        owners = ["stops"] * int(2 + max(place for place, _ in came))
     spells = [(who, len(list(same))) for who, same in groupby(owners[row:])]
     named = [(*OWNERS.get(who, (who, OWNERS["somebody else"][1]))[:2], n) for who, n in spells]
     least = sum(8 * len(short) + 14 for short, *_ in named)
@@ -240,7 +223,7 @@ def _lane(ax: Axes, y: float, name: str, run: pd.DataFrame, said: Sequence[tuple
     first, _, second = name.partition("\n")
     ax.text(-10, y + (35 if second else 43), first, ha="right")
     ax.text(-10, y + 51, second, size=13, ha="right")
-    x, signs, taken = 0.0, list(said), 0.0
+    x, signs, taken = 0.0, list(came), 0.0
     for short, look, n in named:
         width = 8 * len(short) + 14 + unit * log2(n)
         ax.barh([y + 38] * bool(short), width - 2, 28, x + 1, **look)

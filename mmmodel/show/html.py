@@ -1,7 +1,5 @@
 """What figures are made of: HTML elements and tables, and inline SVG in the colour of the text around it."""
 
-from __future__ import annotations
-
 import base64
 import io
 import re
@@ -18,6 +16,7 @@ SIGNS = {True: "✓", False: "✗", None: "?"}
 COLOURS = {True: GOOD, False: BAD, None: OPEN}
 GREEN, RED, SOFT = "rgba(46,139,87,.2)", "rgba(214,69,61,.2)", "rgba(128,128,128,.17)"
 FONT, MONO = "font-family:system-ui,sans-serif", "ui-monospace,monospace"
+WRAPPED = "white-space:pre-wrap;word-break:normal;overflow-wrap:anywhere"
 Bar = tuple[float | None, float | None, str]
 """A value of a chart: modelled, measured, in words."""
 MIDDLE = {"text_anchor": "middle"}
@@ -46,26 +45,24 @@ def tag(name: str, *content: object, **attributes: object) -> Html:
     return Html(f"<{name}{named}>{join(*content)}</{name}>")
 
 
-# -- HTML
-
-
-def table(head: Sequence[object], rows: Iterable[Sequence[object]], caption: str = "") -> Html:
-    """A table; cells that are Html are taken as they are, missing values become dashes."""
-    style = "text-align:left;vertical-align:top;padding:.25em .7em"
+def table(head: Sequence[object], rows: Iterable[Sequence[object]], caption: str = "", look: str = "") -> Html:
+    """A table; cells that are Html are taken as they are, missing values become dashes. look: more of its style."""
+    style = "text-align:left;vertical-align:top;padding:.25em .5em"
     top = tag("tr", *(tag("th", h, style=style, scope="col") for h in head))
-    body = [tag("tr", *(tag("td", _cell(c), style=style) for c in row)) for row in rows]
+    body = [tag("tr", *(tag("td", "–" if c is None or c != c else c, style=style) for c in row)) for row in rows]
     title = [tag("caption", caption, style=f"caption-side:top;{style}")] * bool(caption)
     parts = (*title, tag("thead", top), tag("tbody", *body))
-    return tag("table", *parts, style="border-collapse:collapse;margin:.4em 0")
-
-
-def _cell(value: object) -> object:
-    return "–" if value is None or value != value else value
+    return tag("table", *parts, style=f"border-collapse:collapse;margin:.4em 0;{look}")
 
 
 def code(words: object) -> Html:
     """A name from the kernel or from Python."""
     return tag("code", words)
+
+
+def unbroken(words: object) -> Html:
+    """Words that stay on one line."""
+    return tag("span", words, style="white-space:nowrap")
 
 
 def block(good: bool | None, *content: object, **attributes: object) -> Html:
@@ -87,9 +84,6 @@ def figure_html(fig: Any, alt: str) -> Html:
     data = base64.b64encode(file.getvalue()).decode()
     look = "max-width:100%;background:#fff"
     return Html(f'<img src="data:image/png;base64,{data}" alt="{escape(alt)}" style="{look}">')
-
-
-# -- SVG
 
 
 def svg(width: float, height: float, words: str, *shapes: Html, most: int = 56) -> Html:

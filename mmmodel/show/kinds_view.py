@@ -1,36 +1,18 @@
 """Figures of question 1: every kind of page through every freeing function, and the ways in which two differ."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 from ..build.composed import Build
 from ..study.guards import GUARDS, PROGRAMS, goes_wrong_at, guarded, stops_at
-from ..study.page_kinds import (
-    ACTIVE,
-    COLUMNS,
-    COUNTER,
-    DEVICE,
-    FUNCTIONS,
-    KINDS,
-    PAGEVEC,
-    PLURAL,
-    SINGULAR,
-    Record,
-    State,
-    compare,
-    drop,
-    records,
-    way,
-)
+from ..study.page_kinds import FUNCTIONS, KINDS, PLURAL, SINGULAR, WAYS, Record, State, compare, drop, records, way
 from ..words import arrowed, kernel_name
-from .html import BAD, BOLD, GOOD, GREEN, MONO, RED, SOFT, Html, arrow, box, join, mark, svg, table, tag, text
+from .html import BAD, BOLD, GOOD, GREEN, MONO, RED, SOFT, Html, arrow, box, join, mark, svg, table, tag, text, unbroken
 from .tables import label
 
-SHOWN_ON = {COUNTER: "hzp-mapping", PAGEVEC: "pagevec", DEVICE: "zone-device", ACTIVE: "active"}
+SHOWN_ON = dict(zip(WAYS, ("hzp-mapping", "pagevec", "zone-device", "active"), strict=True))
 """The kind of page on which each way to differ is shown."""
 CALLS = {SINGULAR: "one page", PLURAL: "many pages, nr = 1", "release_pages": "nr = 1"}
-CELL = "text-align:left;vertical-align:top;padding:.3em .6em;border-top:1px solid rgba(128,128,128,.35)"
+CELL = "text-align:left;vertical-align:top;padding:.3em .4em;border-top:1px solid rgba(128,128,128,.35)"
 
 
 def counters(record: Record) -> Iterator[tuple[str, int | None, int | None]]:
@@ -52,9 +34,6 @@ def outcome(record: Record) -> str:
     return ", ".join(words + ["freed later"] * deferred(record)) or "drops nothing"
 
 
-# -- the matrix
-
-
 def matrix(build: Build) -> Html:
     """Every kind of page through the four functions; each cell opens to what was recorded."""
     heads = [join(_name(f"{name}()"), Html("<br>"), tag("small", CALLS.get(name, ""))) for name in FUNCTIONS]
@@ -66,9 +45,8 @@ def matrix(build: Build) -> Html:
 
 
 def _name(function: str) -> Html:
-    """A long name that may be broken where its two halves meet."""
-    first, link, second = function.partition("_and_")
-    return tag("code", first, link, Html("<wbr>" * bool(link)), second)
+    """A long name that may be broken where it has an underscore."""
+    return tag("code", Html(join(function).replace("_", "_<wbr>")))
 
 
 def _row(name: str, *found: Record | None) -> Html:
@@ -110,9 +88,6 @@ def _recorded(record: Record) -> Iterator[Html]:
         "wrong": "; ".join(record.wrong),
     }
     yield from (join(f"{name}: {words}", Html("<br>")) for name, words in lines.items() if words)
-
-
-# -- one way to differ
 
 
 def strip(build: Build) -> Html:
@@ -166,31 +141,25 @@ def _told(state: State) -> str:
     return f"{numbers} · {'in a pagevec' if state.queued else state.place}"
 
 
-# -- model and table
-
-
 def agreement(build: Build) -> Html:
     """Each cell of data/page_kinds.csv beside the run: the words of the table are in the opened cell."""
     cells = compare(build)
-    head = ["kind", *(_name(column.replace("_nr1", ", nr=1").replace("_SWAP", ", SWAP=")) for column in COLUMNS)]
+    columns = dict.fromkeys(c.column.replace("_nr1", ", nr=1").replace("_SWAP", ", SWAP=") for c in cells)
     lines = []
     for name in KINDS:
         shown = [name]
         for cell in (c for c in cells if c.kind == name):
             sign = mark(cell.agrees) if cell.said else "–"
             said = "" if cell.agrees else tag("b", f" The table: {cell.said}")
-            summary = tag("summary", sign, *_tokens(cell.found), said)
+            words = [join(" ", unbroken(effect)) for effect in cell.found.split()]
+            summary = tag("summary", sign, *words, said)
             shown.append(tag("details", summary, tag("small", cell.words)))
         lines.append(shown)
-    return table(head, lines, "found by running. ✓ as the table says, ✗ not so, – the table says nothing.")
-
-
-def _tokens(effects: str) -> Iterator[Html]:
-    """Effects, none of them broken over two lines."""
-    return (join(" ", tag("span", token, style="white-space:nowrap")) for token in effects.split())
-
-
-# -- guards
+    return table(
+        ["kind", *map(_name, columns)],
+        lines,
+        "found by running. ✓ as the table says, ✗ not so, – the table says nothing.",
+    )
 
 
 def guards(build: Build) -> Html:
@@ -207,10 +176,6 @@ def guards(build: Build) -> Html:
 
 def _alarm(wrong: str, stop: str) -> Html:
     """✓ for an alarm with a reason and for silence without one."""
-    words = {
-        (True, True): f"found at {stop}",
-        (True, False): "missed",
-        (False, True): f"false alarm at {stop}",
-        (False, False): "silent",
-    }
-    return mark(bool(wrong) == bool(stop), words[bool(wrong), bool(stop)])
+    if wrong:
+        return mark(bool(stop), f"found at {stop}" if stop else "missed")
+    return mark(not stop, f"false alarm at {stop}" if stop else "silent")

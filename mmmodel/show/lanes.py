@@ -1,7 +1,5 @@
 """Swim lanes of a witness, one for each CPU, and the sequence of an unmap: drawn from runs of the model."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping, Sequence
 from itertools import groupby
@@ -11,25 +9,7 @@ from ..build.composed import Build
 from ..explore.verdict import Verdict
 from ..study.story import REACHED, Event, Reach, called, story
 from ..study.unmap import PARTS, Unmap
-from .html import (
-    BAD,
-    BOLD,
-    GOOD,
-    HZR,
-    MIDDLE,
-    MONO,
-    RED,
-    SOFT,
-    Html,
-    arrow,
-    box,
-    join,
-    line,
-    mark,
-    svg,
-    tag,
-    text,
-)
+from .html import BAD, BOLD, GOOD, HZR, MIDDLE, MONO, RED, SOFT, Html, arrow, box, join, line, mark, svg, tag, text
 from .tables import label
 
 BLUE = "rgba(59,127,196,.25)"
@@ -37,14 +17,11 @@ EDGES = {"✗": BAD, "✓": GOOD, "●": GOOD}
 LEGEND = "Bar: the TLB of this CPU has the page. STALE: its PMD was cleared or the page freed since then."
 
 
-# -- a chart: rows in lanes
-
-
 def _card(row: Event, width: float, now: bool) -> tuple[Html, float]:
     """A row as a box, or as small print if it changed nothing; and its height."""
-    line_break = rf".{{1,{width // 7.4 - 2:.0f}}}(?:_|$)"
+    line_break = rf".{{1,{width // 8 - 2:.0f}}}(?:_|$)"
     names = [part for name in row.functions for part in re.findall(line_break, name)]
-    shapes = [text(6, 15 + 15 * i, name, font_size=12, font_family=MONO) for i, name in enumerate(names)]
+    shapes = [text(6, 15 + 15 * i, name, font_size=13, font_family=MONO) for i, name in enumerate(names)]
     y, edge = 15.0 * len(names) + 4, "currentColor"
     for words in row.words:
         edge, now = EDGES.get(words[0], edge), now or words[0] in EDGES
@@ -111,9 +88,6 @@ def _chart(
     return join(*shapes), tops[-1]
 
 
-# -- swim lanes
-
-
 def swim_lanes(verdict: Verdict) -> Html:
     """The witness, time going down: who did what, and who could still reach the page. Or that it holds."""
     if verdict.broken:
@@ -151,9 +125,6 @@ def _figure(width: float, height: float, title: str, words: str, *shapes: Html) 
     head = text(8, 22, title, font_size=18, fill=EDGES.get(title[0]), **BOLD)
     below = tag("g", *shapes, transform="translate(0 34)")
     return svg(width, height + 38, f"{title}. {words}", tag("title", title), head, below, most=int(width / 16))
-
-
-# -- the sequence of an unmap
 
 
 def gather_sequence(build: Build, cpus: int = 2) -> Html:

@@ -1,7 +1,5 @@
 """Kernel functions as the model has them: their source, beside each other."""
 
-from __future__ import annotations
-
 import inspect
 import re
 from textwrap import dedent
@@ -16,11 +14,11 @@ from ..build.composed import Build
 from ..kernel.arches import own_gather
 from ..study.blast import SEAMS
 from ..words import kernel_name
-from .html import GOOD, HZR, MONO, Html, join, tag
+from .html import GOOD, HZR, MONO, WRAPPED, Html, join, tag
 from .tables import label
 
 FILE = r"[\w-]+/[\w/.-]+\.[ch]\b"
-CODE = f"white-space:pre-wrap;font:.85em/1.45 {MONO};color:inherit;background:none;margin:.2em 0 1em"
+CODE = f"{WRAPPED};font:.85em/1.45 {MONO};color:inherit;background:none;margin:.2em 0 1em"
 
 
 class OnAnyGround(Style):  # type: ignore[misc]

@@ -5,8 +5,6 @@ have it; a widget that comes alive in a browser hides that copy. Changes go from
 nowhere else: `interact`, `interactive` and `Output` make headless runs stall.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 from typing import Any
 from uuid import uuid4
@@ -17,6 +15,11 @@ from IPython.display import display
 from .html import HZR, Html, code, join, tag
 
 Texts = Sequence[str]
+ARROW = (
+    "url(\"data:image/svg+xml,<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 18 18'>"
+    "<path fill='white' d='M5 7l4 4 4-4z'/></svg>\")"
+)
+"""Of a list that drops down, in the dark: theirs is black."""
 
 
 def stepper(frames: Texts, labels: Texts, key: Iterable[int] = (0, -1), height: str = "16em") -> None:
@@ -53,8 +56,8 @@ def reveal(question: str, options: Texts, answer_html: str, height: str = "12em"
 
 
 def pane(html: str, height: str) -> Any:
-    """Where a view is shown: of fixed height, so that nothing jumps."""
-    layout = {"height": height, "overflow": "auto", "flex": "0 0 auto", "width": "auto"}
+    """Where a view is shown: so high that nothing jumps, and higher on a narrow screen rather than a view cut off."""
+    layout = {"height": "auto", "min_height": height, "overflow": "auto", "flex": "0 0 auto", "width": "auto"}
     return w.HTML(readable(html), layout=layout)
 
 
@@ -66,9 +69,11 @@ def readable(html: str) -> str:
 def present(static: str, box: Any) -> None:
     """Show the static copy, then the widget: alive it hides the copy, on paper it takes the room it needs."""
     name = f"mm-{uuid4().hex[:8]}"
-    paper = f"@media print{{.{name} .widget-html{{height:auto!important;overflow:visible!important}}}}"
+    paper = f"@media print{{.{name} .widget-html{{min-height:0!important;overflow:visible!important}}}}"
     focus = f".{name} :is(select,input,button):focus-visible{{outline:3px solid {HZR};outline-offset:2px}}"
-    style = f"#{name}{{display:none}}.{name}{{--jp-widgets-font-size:15px}}{focus}{paper}"
+    fonts = f".{name}{{--jp-widgets-font-size:15px}}.{name} table{{font-size:13px}}"
+    dark = f"[data-jp-theme-light=false] .{name}{{color-scheme:dark;--jp-widgets-dropdown-arrow:{ARROW}}}"
+    style = f"#{name}{{display:none}}{fonts}{dark}{focus}{paper}"
     hide = w.HTML(f"<style>{style}</style>", layout={"display": "none"})
     box.children = (*box.children, hide)
     box.add_class(name)

@@ -9,11 +9,11 @@ from ..build.composed import Build
 from ..explore.tracing import Trace
 from ..explore.verdict import Step, Verdict
 from ..kernel.mm_types import HUGE_ZERO_PAGE, Pmd
-from ..study.measurements import compare, plain
+from ..study.measurements import compare, patch_names, plain
 from ..study.references import Entry, counts, due, page_state, play
 from ..study.references import ledger as entries
 from ..words import VERDICT, arrowed, kernel_name
-from .html import Html, block, code, join, mark, table, tag
+from .html import Html, block, code, join, mark, table, tag, unbroken
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -24,13 +24,9 @@ REUSE = ("map-read-unmap", "unmap-until-panic", "refill-after-unmap", "fork-pres
 
 def label(build: Build) -> str:
     """A build in a few words."""
-    patches = [f" + {p.name or p.__name__}" for p in build.patch_classes]
-    options = {
-        ", SWAP off": not build.swap,
-        ", DEBUG_VM": build.debug_vm,
-        ", THP assumed": build.hypothetical,
-    }
-    return f"{build.arch} {build.version}" + "".join(patches + [words for words, on in options.items() if on])
+    patches = f" + {patch_names(build, ' + ')}" * bool(build.patches)
+    options = {", SWAP off": not build.swap, ", DEBUG_VM": build.debug_vm, ", THP assumed": build.hypothetical}
+    return f"{build.arch} {build.version}" + "".join([patches, *(words for words, on in options.items() if on)])
 
 
 def banner(verdict: Verdict) -> Html:
@@ -50,9 +46,6 @@ def agreement(trace: Trace, measured: pd.DataFrame) -> Html:
     found = zip(both.step, both.op, plain(both[columns]), both.agree, strict=True)
     shown = [(step, op, *values, mark(same, "same" if same else "differs")) for step, op, values, same in found]
     return table(["step", "operation", *columns, ""], shown)
-
-
-# -- who holds a reference
 
 
 def holders(kernel: Any) -> Html:
@@ -97,7 +90,8 @@ def ledger(build: Build) -> Html:
     if not build.thp:
         return tag("p", f"{label(build)} has no transparent huge pages: no operation meets a huge zero page.")
     head = ["operation", "HZR", "PC", "afterwards"]
-    return table(head, [(e.operation, *map(arrowed, e.before, e.after), _entry(e)) for e in entries(build)])
+    shown = [(e.operation, *map(unbroken, map(arrowed, e.before, e.after)), _entry(e)) for e in entries(build)]
+    return table(head, shown)
 
 
 def _entry(entry: Entry) -> Html:
@@ -110,9 +104,6 @@ def frames(build: Build, scenario: str, render: Render = holders) -> tuple[list[
     """A run for a stepper: what `render` makes of the kernel after each operation, and the operations."""
     shown = [(render(kernel), op) for op, kernel in play(build, scenario)]
     return [frame for frame, _ in shown], [op for _, op in shown]
-
-
-# -- what happened
 
 
 def steps_table(steps: Sequence[Step]) -> Html:
@@ -165,12 +156,8 @@ def _aftermath(build: Build, scenario: str) -> tuple[object, ...]:
 
 def endings(runs: pd.DataFrame) -> Html:
     """Measured runs (of `evidence.runs`): what the freed page became, and how each run ended."""
-    shown = [
-        (name, memory, "yes" if debug == "y" else "no", ", ".join(owners) or "–", _ending(fatal, symptoms))
-        for name, memory, debug, owners, symptoms, fatal in runs.sort_values(["debug_vm", "scenario"]).values
-    ]
+    shown = []
+    for name, memory, debug, owners, symptoms, fatal in runs.sort_values(["debug_vm", "scenario"]).values:
+        end = mark(False, "BUG or panic") if fatal else f"went on, {'with messages' if symptoms else 'silent'}"
+        shown.append((name, memory, "yes" if debug == "y" else "no", ", ".join(owners) or "–", end))
     return table(["program", "MiB", "DEBUG_VM", "the freed page became", "end"], shown)
-
-
-def _ending(fatal: bool, symptoms: Sequence[str]) -> str:
-    return mark(False, "BUG or panic") if fatal else "went on, with messages" if symptoms else "went on, silent"

@@ -1,7 +1,5 @@
 """The explorer: the toggles of a build on the left; the verdict, what a toggle changed and a view on the right."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
@@ -16,16 +14,17 @@ from ..kernel.patches import PATCHES
 from ..kernel.versions import VERSIONS
 from ..study.at_a_glance import command, differences, presets, quick_verdicts, told, verdict_changes
 from ..words import BuildError, choose
-from .html import MONO, Html, block, join, tag
+from .html import MONO, WRAPPED, Html, block, join, tag
 from .stepper import pane, present, readable
 from .tables import label
 
 View = Callable[[Build], str]
 Check = Callable[[Build], Iterable[Verdict]]
+Ready = Mapping[str, Any] | bool
 SWITCHES = {"swap": "CONFIG_SWAP", "thp": "huge pages (THP)", "debug_vm": "CONFIG_DEBUG_VM"}
 TOGGLES: dict[str, Iterable[Any]] = {"version": VERSIONS, "arch": ARCHES, "patches": PATCHES}
 TOGGLES |= dict.fromkeys(SWITCHES, (True, False))
-COPY = f"user-select:all;white-space:pre-wrap;font:.9em/1.4 {MONO};margin:.2em 0"
+COPY = f"user-select:all;{WRAPPED};font:.9em/1.4 {MONO};margin:.2em 0"
 SIDE = {"flex": "1 1 24em", "flex_flow": "row wrap", "padding": "0 1.5em 0 0"}
 OWN = ""
 HEARD = {"role": "alert", "aria_live": "polite", "aria_atomic": "true"}
@@ -38,7 +37,7 @@ def explorer(
     height: str = "28em",
     *,
     verdict: Check | bool = False,
-    presets: Mapping[str, Any] | bool = False,
+    presets: Ready = False,
     **toggles: Any,
 ) -> None:
     """Show `view(build)`, a pure function that returns HTML, and toggles that show it for other builds.
@@ -59,13 +58,7 @@ class Explorer:
     """The live half. Widgets: by name in `controls`, `patches` and `earlier`; `preset`; `top` and `right` show."""
 
     def __init__(
-        self,
-        view: View,
-        build: Build,
-        height: str,
-        toggles: dict[str, Any],
-        verdict: Check | bool,
-        presets: Mapping[str, Any] | bool,
+        self, view: View, build: Build, height: str, toggles: dict[str, Any], verdict: Check | bool, presets: Ready
     ) -> None:
         self.view, self.check, ready = view, _checker(verdict), _presets(presets, build)
         self.base = self.now = build
@@ -99,7 +92,7 @@ class Explorer:
         heading = [w.HTML("<b>patches</b>, numbered as applied", layout={"flex": "1 1 100%"})] * bool(rows)
         above = [*first, *self.controls.values()]
         for part in (*above, *rows):
-            part.layout.flex, part.layout.max_width = "1 1 17em", "100%"
+            part.layout.flex, part.layout.max_width = "1 1 17em", "calc(100% - 4px)"
         left = w.Box([*above, *heading, *rows], layout=SIDE)
         right = w.VBox([self.top, self.right], layout={"flex": "999 1 42em", "min_width": "0"})
         return w.HBox([left, right], layout={"flex_flow": "row wrap", "align_items": "flex-start"})
@@ -215,7 +208,7 @@ def _as_code(build: Build, verdicts: list[Verdict]) -> list[Html]:
 
 
 def _error(error: Exception) -> Html:
-    return tag("pre", f"{type(error).__name__}: {error}", style="white-space:pre-wrap", role="alert")
+    return tag("pre", f"{type(error).__name__}: {error}", style=WRAPPED, role="alert")
 
 
 def _checker(verdict: Check | bool) -> Check | None:
@@ -226,7 +219,7 @@ def _checker(verdict: Check | bool) -> Check | None:
     return verdict
 
 
-def _presets(given: Mapping[str, Any] | bool, start: Build) -> dict[str, Build]:
+def _presets(given: Ready, start: Build) -> dict[str, Build]:
     """Labelled builds; a list of patches is those patches on the build to start from."""
     if isinstance(given, bool):
         return presets() if given else {}

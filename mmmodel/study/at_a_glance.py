@@ -1,66 +1,30 @@
 """Verdicts quick enough to follow a toggle, in words: do the telling scenarios hold, and what changed since before?"""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import fields
 from typing import Any
 
 from ..build.composed import Build
+from ..data import rows
 from ..explore.checking import check
 from ..explore.concurrent import PROGRAMS
 from ..explore.scenarios import fault, lacking
 from ..explore.verdict import Verdict
 from ..kernel.patches import PATCHES
 from ..words import VERDICT
+from .measurements import build_of
 
 Verdicts = Sequence[Verdict]
 
-QUICK: dict[str, int | None] = {
-    "map-read-unmap": None,
-    "two-mappings": None,
-    "fork": None,
-    "madv-dontneed": None,
-    "write-fault": None,
-    "exit-mmap": None,
-    "mremap": None,
-    "split": None,
-    "zap-vs-shrinker": 3,
-    "fault-vs-shrinker": 2,
-    "pin-vs-zap": 2,
-    "reaper-vs-shrinker": 3,
-}
+QUICK: dict[str, int | None] = dict.fromkeys(
+    ["map-read-unmap", "two-mappings", "fork", "madv-dontneed", "write-fault", "exit-mmap", "mremap", "split"]
+) | {"zap-vs-shrinker": 3, "fault-vs-shrinker": 2, "pin-vs-zap": 2, "reaper-vs-shrinker": 3}
 """The scenarios, with the CPUs of those that are explored: some 30 ms for all. Left out: those that run to a panic."""
-
-_PRESETS: dict[str, dict[str, Any]] = {
-    "the reported kernel": {},
-    "the same on x86": {"arch": "x86"},
-    "before the commit": {"version": "v4.5"},
-    "before the commit, x86: the race": {"version": "v4.5", "arch": "x86"},
-    "the report's quick hack": {"patches": ["quick-hack"]},
-    "quick hack without SWAP": {"patches": ["quick-hack"], "swap": False},
-    "the merged fix": {"version": "v4.7"},
-    "the merged fix without SWAP": {"version": "v4.7", "swap": False},
-    "merged, and the SWAP=n macro": {"version": "v4.7", "swap": False, "patches": ["swapn-macro"]},
-    "question 1: the exact guard": {"patches": ["q1-guard"], "debug_vm": True},
-    "question 1: the naive guard, x86": {"arch": "x86", "patches": ["q1-guard-put-page"], "debug_vm": True},
-    "question 2": {"patches": ["q2"]},
-    "question 3": {"patches": ["q3"]},
-    "question 3 with the nr == 1 shortcut": {"patches": ["q3", "nr1-shortcut"]},
-    "question 3, shortcut after the test": {"patches": ["q3", "nr1-shortcut-guarded"]},
-    "question 4": {"patches": ["q4"]},
-    "question 4 without SWAP": {"patches": ["q4"], "swap": False},
-    "Hugh Dickins: the page's own count": {"patches": ["page-refcount"]},
-    "the commit undone": {"patches": ["revert"]},
-    "the commit undone, x86": {"arch": "x86", "patches": ["revert"]},
-    "CVE-2026-74632": {"version": "v5.13", "arch": "x86"},
-    "CVE-2026-74632, fixed": {"version": "v5.13", "arch": "x86", "patches": ["pfn-lock"]},
-}
 
 
 def presets() -> dict[str, Build]:
     """The builds a discussion of the four questions comes back to, by what they are called."""
-    return {label: Build(**toggles) for label, toggles in _PRESETS.items()}
+    return {row["preset"]: build_of(row) for row in rows("presets")}
 
 
 _REMEMBERED: dict[tuple[Build, str], Verdict] = {}
@@ -68,20 +32,10 @@ _REMEMBERED: dict[tuple[Build, str], Verdict] = {}
 
 def quick_verdicts(build: Build) -> list[Verdict]:
     """The verdict of each scenario in QUICK; one that was decided before is remembered."""
-    found = []
-    for scenario, cpus in QUICK.items():
-        if lacking(scenario, build):
-            continue
-        verdict = _REMEMBERED.get((build, scenario))
-        if verdict is None:
-            verdict = check(build, scenario, cpus)
-            if verdict.complete:
-                _REMEMBERED[build, scenario] = verdict
-        found.append(verdict)
-    return found
-
-
-# -- in words
+    names = [name for name in QUICK if not lacking(name, build)]
+    new = {(build, n): check(build, n, QUICK[n]) for n in names if (build, n) not in _REMEMBERED}
+    _REMEMBERED.update((key, verdict) for key, verdict in new.items() if verdict.complete)
+    return [(_REMEMBERED | new)[build, name] for name in names]
 
 
 def told(verdicts: Verdicts) -> tuple[bool | None, str, str, str]:

@@ -1,7 +1,5 @@
 """The blast radius of a patch: which builds behave differently with it, whose calls it changes."""
 
-from __future__ import annotations
-
 import ast
 import inspect
 import textwrap
@@ -24,8 +22,6 @@ from .calls import count
 from .costs import FUNCTIONS, touch
 
 Stack = tuple[str, ...]
-
-# -- behaviour: the same run with and without the patches
 
 
 class Effect(NamedTuple):
@@ -105,8 +101,6 @@ def breaks(effects: Iterable[Effect], stack: Stack, swap: bool = True) -> list[s
     return [arch for arch in ARCHES if arch in wrong]
 
 
-# -- the code: functions and their callers
-
 SEAMS = {
     "release_huge_zero_page": "release_pages",
     "zap_huge_zero_page": "zap_huge_pmd",
@@ -129,13 +123,12 @@ class Caller(NamedTuple):
 def changed(patch: str, version: str = "v4.6") -> list[str]:
     """Kernel functions a patch changes in a version; what it writes as it was before is no change."""
     cls, base = PATCHES[choose("patch", patch, PATCHES)], VERSIONS[choose("version", version, VERSIONS)]
-    names = [n for n in cls.functions() if not n.startswith("boot_") and not _same_code(cls, base, n)]
+    names = [
+        n
+        for n in cls.functions()
+        if not n.startswith("boot_") and _body(getattr(cls, n)) != _body(getattr(base, n, None))
+    ]
     return list(dict.fromkeys(kernel_name(SEAMS.get(n, n)) for n in names))
-
-
-def _same_code(cls: type, base: type, name: str) -> bool:
-    """Is the body of a function the same in both classes?"""
-    return _body(getattr(cls, name)) == _body(getattr(base, name, None))
 
 
 def _body(function: Callable[..., Any] | None) -> list[str]:
@@ -162,9 +155,6 @@ def _calls_of(function: str, file: str) -> Iterator[dict[str, str]]:
     for row in rows("callers"):
         if (row["callee"], row["kind"]) == (function, "call") and row["file_v4.6.2"].startswith(near):
             yield row
-
-
-# -- the softirq: what an RCU callback that frees a page table gets to
 
 
 def in_softirq(build: Build) -> list[str]:

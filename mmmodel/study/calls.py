@@ -1,7 +1,5 @@
 """Calls of kernel functions, as they happen: the one place that listens to a booted kernel."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Callable, Iterable
 from typing import Any

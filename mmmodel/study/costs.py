@@ -3,10 +3,8 @@
 Counting is done around the functions of a booted kernel (see `calls`), never inside one.
 """
 
-from __future__ import annotations
-
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from functools import cache
@@ -19,26 +17,16 @@ from ..kernel.arches import ARCHES
 from ..kernel.huge_memory import HZR_ATOMICS
 from ..kernel.machine import KernelBug
 from ..kernel.memory import PTRS_PER_PMD
-from ..kernel.mm_types import PAGE_COUNT_ATOMICS, Page
+from ..kernel.mm_types import PAGE_COUNT_ATOMICS
 from ..words import choose
 from .calls import count
 
 Work = Callable[[], None]
 Prepare = Callable[[Any, int], Work]
 
-SAME = (
-    "put_page", "put_page_testzero", "release_pages", "lru_add_drain", "lru_add_drain_cpu", "free_page_and_swap_cache",
-    "free_pages_and_swap_cache", "free_hot_cold_page", "free_hot_cold_page_list",
-)  # fmt: skip
-FUNCTIONS = {name: name for name in SAME} | {"hz_get": "get_huge_zero_page", "hz_put": "put_huge_zero_page"}
-"""Metrics of data/costs.csv that count the calls of one kernel function."""
-COSTS = {
-    "lrulock_page_cache_release": "lru_lock _page_cache_release", "lrulock_release_pages": "lru_lock release_pages",
-    "lrulock_pagevec_move": "lru_lock pagevec_lru_move_fn", HZR_ATOMICS: HZR_ATOMICS,
-    PAGE_COUNT_ATOMICS: PAGE_COUNT_ATOMICS,
-}  # fmt: skip
-"""Metrics the machine counts itself: who took the lru_lock, and atomic operations (these two were not measured)."""
-METRICS = FUNCTIONS | {"release_pages_items": "release_pages_items"} | COSTS
+METRICS = {row["metric"]: row["counted"] for row in rows("metrics")}
+FUNCTIONS = {row["metric"]: row["counted"] for row in rows("metrics") if not row["words"]}
+"""Metrics of data/costs.csv, by what the model calls that: all, and those that count the calls of a kernel function."""
 RATES = ("lru_add_drain", "lru_lock", "huge_zero_refcount", "page_count")
 ZERO_PAGE_COUNT = "huge_zero_page_count_atomics"
 SMALL_RUNS = (22, 246)
@@ -90,30 +78,20 @@ def collapse(k: Any, pages: int) -> Work:
     k.lru_add_drain()
     tables = [k.init.pmd[index].value.table for index, _, _ in k.slots(0, size)]
     isolated = [pte.page for table in tables for pte in table.ptes.values()]
-    for page in isolated:
-        isolate_lru_page(k, page)
+    k.spin_lock(k.lru_lock)
+    for page in isolated:  # isolate_lru_page()
+        k.get_page(page)
+        page.flags -= {"lru"}
+    k.spin_unlock(k.lru_lock)
 
     def copy() -> None:
         for page in isolated:
-            putback_lru_page(k, page)
+            k.lru_cache_add(page)  # putback_lru_page()
+            k.put_page(page)
             k.page_remove_rmap(page)
             k.free_page_and_swap_cache(page)
 
     return copy
-
-
-def isolate_lru_page(k: Any, page: Page) -> None:
-    """mm/vmscan.c: off the LRU, with a reference of one's own."""
-    k.spin_lock(k.lru_lock)
-    k.get_page(page)
-    page.flags -= {"lru"}
-    k.spin_unlock(k.lru_lock)
-
-
-def putback_lru_page(k: Any, page: Page) -> None:
-    """mm/vmscan.c: queue it for the LRU again, drop the reference of isolation."""
-    k.lru_cache_add(page)
-    k.put_page(page)
 
 
 def unmap_huge_zero_only(k: Any, slots: int) -> Work:
@@ -152,6 +130,7 @@ PAGES, CYCLES, KHUGEPAGED = WORKLOADS
 # -- counting in the model
 
 
+@cache
 def _count(build: Build, prepare: Prepare, units: int) -> Counter[str]:
     """Run one workload on a fresh kernel; whatever was counted while its work was done."""
     k = build.boot()
@@ -164,14 +143,6 @@ def _count(build: Build, prepare: Prepare, units: int) -> Counter[str]:
     counts = count(k, FUNCTIONS.values())
     work()
     return counts + Counter(k.costs)
-
-
-@cache
-def _calls(build: Build, workload: str, units: int | None) -> dict[str, int]:
-    """`calls`, remembered."""
-    how = WORKLOADS[workload]
-    found = _count(build, how.prepare, units or units_of(build, workload))
-    return {metric: found[counted] for metric, counted in METRICS.items()}
 
 
 def units_of(build: Build, workload: str) -> int:
@@ -190,7 +161,9 @@ def calls(build: Build, workload: str, units: int | None = None) -> dict[str, in
 
     Raises BuildError for an unknown workload; KernelBug if the build stops at a BUG.
     """
-    return dict(_calls(build, choose("workload", workload, WORKLOADS), units))
+    usual = units_of(build, workload)
+    found = _count(build, WORKLOADS[workload].prepare, units or usual)
+    return {metric: found[counted] for metric, counted in METRICS.items()}
 
 
 @cache
@@ -207,7 +180,7 @@ def rates(build: Build) -> dict[str, dict[str, float]]:
     found = {}
     for kind, (prepare, few, many, page_count) in kinds.items():
         with suppress(KernelBug):
-            grown = _count(build, prepare, many)
+            grown = _count(build, prepare, many).copy()
             grown.subtract(_count(build, prepare, few))
             locks = sum(n for name, n in grown.items() if name.startswith("lru_lock "))
             totals = (grown["lru_add_drain"], locks, grown[HZR_ATOMICS], grown[page_count])
@@ -237,13 +210,17 @@ def measured(build: Build, workload: str, run: int = 1) -> dict[str, int] | None
     return {name: int(n) for name, n in _rows(build, f"{workload}_run{run}", "calls").items()} or None
 
 
+def alike(model: Mapping[str, int], real: Mapping[str, int]) -> bool:
+    """Is every count that was measured that of the model, but for LEFTOVERS?"""
+    return all(abs(model[metric] - n) <= LEFTOVERS for metric, n in real.items())
+
+
 def agrees(build: Build, workload: str) -> bool | None:
     """Is every count of the model that of both measured runs, but for LEFTOVERS? None if nothing was measured."""
     real = [found for run in (1, 2) if (found := measured(build, workload, run))]
     if not real:
         return None
-    model = calls(build, workload)
-    return all(abs(model[name] - n) <= LEFTOVERS for found in real for name, n in found.items())
+    return all(alike(calls(build, workload), found) for found in real)
 
 
 def instructions(build: Build, workload: str) -> dict[str, float] | None:

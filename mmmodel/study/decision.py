@@ -1,11 +1,11 @@
 """The decision: every proposed fix held against the same questions, each answer with the runs it rests on."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from functools import cache
 from math import inf
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
+
+import pandas as pd
 
 from ..build.composed import Build
 from ..data import rows
@@ -18,22 +18,9 @@ from .blast import callers, changed
 from .costs import PAGES, instructions, rates
 from .matrix import matrix
 
-if TYPE_CHECKING:
-    import pandas as pd
-
 VERSION = "v4.6"
 """The kernel of the report: what is to be decided is what to do with it."""
-FIXES: dict[str, tuple[str, ...]] = {
-    "nothing": (),
-    "quick hack": ("quick-hack",),
-    "question 1: a guard": ("q1-guard",),
-    "question 2": ("q2",),
-    "question 3": ("q3",),
-    "question 4": ("q4",),
-    "the page's own count": ("page-refcount",),
-    "quick hack and macro": ("quick-hack", "swapn-macro"),
-    "undo the commit": ("revert",),
-}
+FIXES = {row["called"]: tuple(filter(None, row["patch"].split("+"))) for row in rows("patches") if row["called"]}
 """What can be merged, by the name it has in a meeting, as a stack of patches."""
 OTHERS = tuple(arch for arch in HUGE if arch != "s390")
 CONCURRENT = tuple(name for name in PROGRAMS if name not in APART)
@@ -58,8 +45,6 @@ def verdicts(*archs: str) -> pd.DataFrame:
     The columns of `mm.matrix`, and `fix`.
     """
     if not archs:
-        import pandas as pd
-
         return pd.concat([verdicts("s390"), verdicts(*OTHERS)])
     names = {"+".join(stack): name for name, stack in FIXES.items()}
     found = matrix(archs, [VERSION], patches=list(FIXES.values()))

@@ -1,7 +1,5 @@
 """Assertions as detectors: at which operation does one stop a program, and was there anything wrong?"""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 from ..build.composed import Build
@@ -25,25 +23,19 @@ def guarded(build: Build, guard: str = "") -> Build:
     return replace(build, debug_vm=True, patches=(*others, guard) if guard else others)
 
 
-def stops_at(build: Build, program: str) -> str:
-    """The operation that runs into a BUG, empty if none does."""
+def stops_at(build: Build, program: str, checked: bool = False) -> str:
+    """The operation that runs into a BUG, or (if `checked`) after which a counter is not due; empty if none does."""
     kernel = build.boot()
     for act in program.split():
         try:
             ACTS[act](kernel)
         except KernelBug:
             return act
+        if checked and counts(kernel) != due(kernel):
+            return act
     return ""
 
 
 def goes_wrong_at(build: Build, program: str) -> str:
     """The first operation after which a counter is not what the references add up to, with no check at all."""
-    kernel = replace(guarded(build), debug_vm=False).boot()
-    for act in program.split():
-        try:
-            ACTS[act](kernel)
-        except KernelBug:
-            return act
-        if counts(kernel) != due(kernel):
-            return act
-    return ""
+    return stops_at(replace(guarded(build), debug_vm=False), program, True)

@@ -1,7 +1,5 @@
 """Tables of verdicts: many builds in many scenarios, those that behave the same checked once."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import BrokenExecutor, Executor, as_completed
 from contextlib import suppress
@@ -18,21 +16,11 @@ from ..kernel.arches import ARCHES
 from ..kernel.overlay import Patch
 from ..kernel.versions import VERSIONS
 from ..words import BuildError, choose
+from .measurements import patch_names
 
 Found = tuple[str, bool | None, str, str, str, int]
 INTERRUPTED: Found = ("undecided", None, "", "", "interrupted before it was finished", 0)
 COLUMNS = ("version", "arch", "swap", "patches", "scenario", "status", "holds", "broken", "op", "what", "states")
-
-
-def builds(
-    archs: Iterable[str] | None = None,
-    versions: Iterable[str] | None = None,
-    swap: Iterable[bool] = (True, False),
-    patches: Iterable[Sequence[str | type[Patch]]] = ((),),
-) -> Iterator[Build]:
-    """Every combination; all arches and versions by default."""
-    for version, arch, with_swap, stack in product(versions or VERSIONS, archs or ARCHES, swap, patches):
-        yield Build(version, arch, with_swap, patches=tuple(stack))
 
 
 def matrix(
@@ -55,7 +43,8 @@ def matrix(
     """
     stacks = [(p,) if isinstance(p, str | type) else tuple(p) for p in patches]
     names = list(dict.fromkeys(choose("scenario", s, known()) for s in scenarios or SCENARIOS))
-    wanted = list(dict.fromkeys(builds(archs, versions, swap, stacks)))
+    every = product(versions or VERSIONS, archs or ARCHES, swap, (None,), (False,), stacks)
+    wanted = list(dict.fromkeys(Build(*toggles) for toggles in every))
     left = {(build, name): reason for build in wanted for name in names if (reason := lacking(name, build))}
     if left and scenarios and versions:
         raise BuildError(next(iter(left.values())))
@@ -69,20 +58,9 @@ def matrix(
             bar.update(len(group))
             if INTERRUPTED in rows:
                 break
-    table = [
-        (
-            b.version,
-            b.arch,
-            b.swap,
-            "+".join(p.name or p.__name__ for p in b.patch_classes),
-            name,
-            *found.get((b, name), INTERRUPTED),
-        )
-        for b in wanted
-        for name in names
-        if (b, name) not in left
-    ]
-    frame = pd.DataFrame(table, columns=list(COLUMNS))
+    tasks = [(b, name) for b in wanted for name in names if (b, name) not in left]
+    rows = [(b.version, b.arch, b.swap, patch_names(b), n, *found.get((b, n), INTERRUPTED)) for b, n in tasks]
+    frame = pd.DataFrame(rows, columns=list(COLUMNS))
     frame.attrs["left_out"] = list(dict.fromkeys(left.values()))
     return frame
 
@@ -121,6 +99,5 @@ def verdicts(group: Sequence[Build], scenario: str) -> list[Found]:
 
     rows: list[Found] = []
     with suppress(KeyboardInterrupt):
-        for found, _ in shared(group, row):
-            rows.append(found)
+        rows.extend(found for found, _ in shared(group, row))
     return rows + [INTERRUPTED] * (len(group) - len(rows))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -23,12 +24,23 @@ def measured(table: str = "counters", build: Build | None = None, **where: objec
     Other columns by keyword; `...` for any value, of those the build sets too.
     """
     rows, build = frame(table).fillna({"patches": ""}), build or Build()
-    patches = "+".join(p.name or p.__name__ for p in build.patch_classes)
-    wanted = {"arch": build.arch, "version": build.version, "swap": "ny"[build.swap], "patches": patches}
-    for column, value in {**wanted, "debug_vm": "ny"[build.debug_vm], "cpus": 1, **where}.items():
+    options = {"swap": "ny"[build.swap], "debug_vm": "ny"[build.debug_vm], "patches": patch_names(build)}
+    wanted = {"arch": build.arch, "version": build.version, **options, "cpus": 1}
+    for column, value in {**wanted, **where}.items():
         if value is not ...:
             rows = rows[rows[column] == value]
     return rows.astype({c: "Int64" for c in rows.columns if c in ("huge_zero_refcount", "page_count")})
+
+
+def patch_names(build: Build, plus: str = "+") -> str:
+    """The patches of a build by name, one after the other; empty if it has none."""
+    return plus.join(p.name or p.__name__ for p in build.patch_classes)
+
+
+def build_of(row: Mapping[Any, Any]) -> Build:
+    """The build that a row of data/*.csv is about."""
+    options = row["swap"] == "y", None, row.get("debug_vm") == "y"
+    return Build(row["version"], row["arch"], *options, tuple(filter(None, row["patches"].split("+"))))
 
 
 def nearest(build: Build, scenario: str) -> Build:
@@ -48,8 +60,7 @@ def nearest(build: Build, scenario: str) -> Build:
 def _builds(scenario: str) -> list[Build]:
     """Those measured in a scenario."""
     rows = measured(scenario=scenario, arch=..., version=..., swap=..., patches=...)
-    kinds = rows[["version", "arch", "swap", "patches"]].drop_duplicates().values
-    return [Build(v, a, swap == "y", patches=tuple(filter(None, stack.split("+")))) for v, a, swap, stack in kinds]
+    return [build_of(row) for row in rows[["version", "arch", "swap", "patches"]].drop_duplicates().to_dict("records")]
 
 
 def compare(trace: Trace, rows: pd.DataFrame) -> pd.DataFrame:
@@ -115,10 +126,8 @@ def agreements(**where: object) -> pd.DataFrame:
     every: dict[str, Any] = {**dict.fromkeys(keys[:5], ...), **where}
     series: Any = measured(**every).groupby(keys, sort=False)
     for key, rows in series:
-        arch, version, swap, debug, patches, memory, scenario = key
-        build = Build(version, arch, swap == "y", None, debug == "y", tuple(filter(None, patches.split("+"))))
-        program = SEQUENTIAL[scenario]._replace(memory_mib=memory)
+        program = SEQUENTIAL[key[-1]]._replace(memory_mib=key[-2])
         real = plain(rows[list(Row._fields)])
-        model = run(build, program, journal=False).rows
+        model = run(build_of(rows.iloc[0]), program, journal=False).rows
         found.append((*key, len(real), sum(a == b for a, b in zip(real, model, strict=False))))
     return pd.DataFrame(found, columns=[*keys, "rows", "agree"])

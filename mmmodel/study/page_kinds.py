@@ -4,8 +4,6 @@ For each kind a kernel is booted with one page of it and a reference to be dropp
 Record says what happened.
 """
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import suppress

@@ -1,10 +1,9 @@
 """Questions 2, 3 and 4 of the report, each put to the same examination on the reported version."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from functools import cached_property
-from typing import TYPE_CHECKING
+
+import pandas as pd
 
 from ..build.composed import Build
 from ..explore.concurrent import APART, PROGRAMS
@@ -12,9 +11,6 @@ from .blast import Effect, Stack, behaviour
 from .costs import PAGES, agrees, instructions, rates
 from .matrix import matrix
 from .measurements import measured
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 COMPARED: tuple[Stack, ...] = ((), ("quick-hack",), ("q2",), ("q3",), ("q4",), ("page-refcount",))
 """Beside what a price is shown: nothing, and single patches that could be the answer."""
@@ -34,8 +30,6 @@ class Proposal:
     def on(self, build: Build) -> Build:
         """A build with the patch, below those it has."""
         return replace(build, patches=tuple(dict.fromkeys((self.patch, *build.patches))))
-
-    # -- is it right?
 
     @cached_property
     def effects(self) -> tuple[Effect, ...]:
@@ -67,8 +61,6 @@ class Proposal:
         """Is PC 1 in every measured row, and are the calls of the model those that were counted?"""
         return set(self.rows.page_count.dropna()) == {1} and agrees(self.build, PAGES) is True
 
-    # -- what does it cost?
-
     def beside(self, swap: bool = True, *more: Stack) -> list[Build]:
         """The builds whose prices are shown beside each other; `more` stacks come last."""
         return [Build(swap=swap, patches=stack) for stack in (*COMPARED, *more)]
@@ -84,8 +76,6 @@ class Proposal:
         found = instructions(self.build, PAGES)
         assert found is not None, "each of the questions was measured"
         return found["over_stock"]
-
-    # -- and with the shortcut of the thread?
 
     @cached_property
     def shortcut(self) -> tuple[Effect, ...]:

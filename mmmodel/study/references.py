@@ -1,7 +1,5 @@
 """Who holds a reference to the huge zero page, and what each operation does to the two counters."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import Any, NamedTuple

@@ -1,17 +1,12 @@
 """What of the kernel is modelled, simplified or left out."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
+import pandas as pd
 
 from ..data import frame
 from ..explore.explored import steps
 from ..kernel.arches import ARCH_CODE
 from ..kernel.versions import VERSIONS
 from ..words import kernel_name
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 
 def scope() -> pd.DataFrame:

@@ -1,7 +1,5 @@
 """What happened, in words: changes of memory, and the steps of a witness as rows of swim lanes."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NamedTuple
@@ -18,11 +16,7 @@ Reach = dict[int, bool]
 """The CPUs whose TLB holds a translation of the huge zero page: is it stale?"""
 REACHED = "reached"
 """A patch violates an invariant of this name to ask for a run that gets somewhere: an end, but no error."""
-TAKERS = {
-    None: "page freed",
-    HUGE_ZERO_PAGE: "a new huge zero page",
-    "somebody else": "somebody gets the page",
-}
+TAKERS = {None: "page freed", HUGE_ZERO_PAGE: "a new huge zero page", "somebody else": "somebody gets the page"}
 FIELDS: dict[str, Callable[[Any, Any], str]] = {
     "huge_zero_refcount": lambda was, now: f"HZR {arrowed(was, now)}",
     "page_count": lambda was, now: f"PC {arrowed(was, now)}",
@@ -107,12 +101,12 @@ def called(function: str) -> str:
     return "user code" if function == "instruction" else f"{kernel_name(function)}()"
 
 
-# -- a witness
-
-
 def story(verdict: Verdict) -> tuple[list[str], Reach, list[Event]]:
     """Of a witness: each CPU and its program, the TLBs at the start, and rows that hold all steps."""
-    kernel, programs = _start(verdict)
+    kernel: Any = verdict.build.boot(verdict.cpus)
+    programs: Any = [[(verdict.scenario, None)]]
+    if verdict.scenario in PROGRAMS:
+        programs = PROGRAMS[verdict.scenario].set_up(kernel, verdict.cpus)
     scene = Scene(kernel)
     start, rows, count = scene.held, list[Event](), counters(kernel)[1]
     for number, step in enumerate(verdict.witness, 1):
@@ -125,15 +119,8 @@ def story(verdict: Verdict) -> tuple[list[str], Reach, list[Event]]:
             functions = list(dict.fromkeys(quiet.functions + row.functions))
             row = row._replace(first=quiet.first, functions=functions)
         rows.append(row)
-    return [f"CPU {cpu}: {program}" for cpu, program in enumerate(programs)], start, rows
-
-
-def _start(verdict: Verdict) -> tuple[Any, list[str]]:
-    """The kernel before the first step."""
-    program, kernel = PROGRAMS.get(verdict.scenario), verdict.build.boot(verdict.cpus)
-    if program is None:
-        return kernel, [verdict.scenario]
-    return kernel, [" · ".join(name for name, _ in operations) for operations in program.set_up(kernel, verdict.cpus)]
+    heads = [f"CPU {cpu}: {' · '.join(name for name, _ in program)}" for cpu, program in enumerate(programs)]
+    return heads, start, rows
 
 
 def _changes(step: Step, count: int | None) -> list[Change]:

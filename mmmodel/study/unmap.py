@@ -1,7 +1,5 @@
 """One unmap of the huge zero page, call by call: the way to the function that drops a counter, and who is left."""
 
-from __future__ import annotations
-
 from contextlib import suppress
 from dataclasses import replace
 from itertools import groupby
@@ -70,12 +68,8 @@ class Unmap:
         at = self.under_way()
         caller = None if at is None else self.rows[at]
         if caller is None or caller.functions != [called(name)]:
-            words = {
-                "free_page_and_swap_cache": lambda: ["singular"],
-                "free_pages_and_swap_cache": lambda: [f"plural, nr = {args[1]}"],
-            }
-            lane, number = LANES[name], len(self.rows) + 1
-            said = words.get(name, list)()
+            plural, lane, number = name == "free_pages_and_swap_cache", LANES[name], len(self.rows) + 1
+            said = [f"plural, nr = {args[1]}"] if plural else ["singular"] * (name == "free_page_and_swap_cache")
             from_lane = caller.lane if caller else 0
             self.rows.append(Event(number, number, lane, [called(name)], said, self.scene.held, from_lane))
             at = number - 1

@@ -28,6 +28,8 @@ TOGGLES = [
     ("arch", "s390", mm.Build(swap=False, patches=["q4"])),
     ("CONFIG_SWAP", True, mm.Build(patches=["q4"])),
 ]
+CUT_OFF = """box => [...box.querySelectorAll("*")].filter(e => /auto|scroll/.test(getComputedStyle(e).overflow)
+    && (e.scrollHeight > e.clientHeight + 2 || e.scrollWidth > e.clientWidth + 2)).map(e => e.className)"""
 FOCUSED = "e => { const look = getComputedStyle(e); return [look.outlineStyle, parseFloat(look.outlineWidth)] }"
 
 
@@ -157,3 +159,12 @@ def test_by_keyboard_alone(opened):
     keys.press("Space")
     read(opened, mm.Build("v4.7", patches=["q4"]))
     assert opened.page.wrong == []
+
+
+@pytest.mark.parametrize("size", [(1280, 800), (1024, 768)])
+def test_nothing_is_cut_off_on_a_small_screen(opened, size):
+    """A view that does not fit would have a scrollbar of its own, inside a page that has one."""
+    usual = opened.page.viewport_size
+    opened.page.set_viewport_size(dict(zip(("width", "height"), size, strict=True)))
+    assert opened.evaluate(CUT_OFF) == []
+    opened.page.set_viewport_size(usual)

@@ -60,7 +60,7 @@ def test_nothing_that_stalls_headless_runs(shown):
     parts = [part for box in shown[1::2] for part in everything_in(box)]
     assert not [p for p in parts if isinstance(p, ipywidgets.Output | ipywidgets.interactive)]
     assert not [p for p in parts if getattr(p, "continuous_update", False)]
-    assert sum(isinstance(p, ipywidgets.HTML) and p.layout.height is not None for p in parts) == 4
+    assert sum(isinstance(p, ipywidgets.HTML) and p.layout.min_height is not None for p in parts) == 4
 
 
 def test_the_stepper_shows_one_frame_at_a_time(shown):
