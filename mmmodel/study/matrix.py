@@ -59,8 +59,8 @@ def matrix(
             if INTERRUPTED in rows:
                 break
     tasks = [(b, name) for b in wanted for name in names if (b, name) not in left]
-    rows = [(b.version, b.arch, b.swap, patch_names(b), n, *found.get((b, n), INTERRUPTED)) for b, n in tasks]
-    frame = pd.DataFrame(rows, columns=list(COLUMNS))
+    told = [(b.version, b.arch, b.swap, patch_names(b), n, *found.get((b, n), INTERRUPTED)) for b, n in tasks]
+    frame = pd.DataFrame(told, columns=list(COLUMNS))
     frame.attrs["left_out"] = list(dict.fromkeys(left.values()))
     return frame
 
