@@ -116,7 +116,7 @@ def pin_fast_vs_zap(k: Any, cpus: int) -> list[list[Operation]]:
     return [[munmap(k.init), *(reclaim if cpus == 2 else [])], pin, *(reclaim for _ in range(2, cpus))]
 
 
-@program("reaper-vs-shrinker", cpus=3, needs="oom_reap_task", fault="the OOM reaper")
+@program("reaper-vs-shrinker", cpus=3, needs="_oom_reap_task", fault="the OOM reaper")
 def reaper_vs_shrinker(k: Any, cpus: int) -> list[list[Operation]]:
     """CPU 0 reaps the memory of a victim whose threads still read it on the other CPUs, through live TLB entries; CPU 1
     reclaims, and gives the block to somebody else. With two CPUs, CPU 1 is the reader too.
@@ -124,7 +124,7 @@ def reaper_vs_shrinker(k: Any, cpus: int) -> list[list[Operation]]:
     for cpu in range(2 if cpus > 2 else 1, cpus):
         on_cpu(k, cpu, k.init)
     readers = [[read(k.init)] for _ in range(2, cpus)]
-    reap: Operation = ("oom_reap", lambda k: k.oom_reap_task(k.init))
+    reap: Operation = ("oom_reap", lambda k: k._oom_reap_task(k.init))
     return [[reap], [*RECLAIM, REUSE, *([read(k.init)] if cpus == 2 else [])], *readers]
 
 

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from ..build.composed import Build
 from ..kernel.versions import VERSIONS
-from ..words import BuildError
+from ..words import BuildError, kernel_name
 
 MOST_CPUS = 8
 Ops = Iterator[str]
@@ -43,7 +43,7 @@ class Program(NamedTuple):
         if not self.needs or hasattr(build.kernel_class, self.needs):
             return ""
         first = next(version for version, cls in VERSIONS.items() if hasattr(cls, self.needs))
-        return f"{self.name} needs {self.needs}, which {build.version} has not: {first} is the first"
+        return f"{build.version} has no {kernel_name(self.needs)}(): {self.name} begins with {first}"
 
     def operations(self, kernel: Any, cpus: int, **options: Any) -> list[list[Operation]]:
         """Run the set-up; what each CPU does then, as (name, function of the kernel).

@@ -23,7 +23,7 @@ class OomReaper(Machine):
         self.step(sem)
         sem.value -= 1
 
-    def oom_reap_task(self, mm: Mm) -> bool:
+    def _oom_reap_task(self, mm: Mm) -> bool:
         """__oom_reap_task: one gather for the whole range, 0 to -1, so that it takes the mm for dead (fullmm)."""
         if not self.down_read_trylock(mm.mmap_sem):
             return False
@@ -38,8 +38,8 @@ class OomReaper(Machine):
 class ReaperPerVma(OomReaper):
     """From v4.15 on: a gather for each VMA, which flushes what it cleared."""
 
-    def oom_reap_task(self, mm: Mm) -> bool:
-        """oom_reap_task_mm: tlb_gather_mmu and tlb_finish_mmu have moved into the loop."""
+    def _oom_reap_task(self, mm: Mm) -> bool:
+        """__oom_reap_task_mm: tlb_gather_mmu and tlb_finish_mmu have moved into the loop."""
         if not self.down_read_trylock(mm.mmap_sem):
             return False
         for start, end in mm.vmas:

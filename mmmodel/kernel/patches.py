@@ -256,7 +256,7 @@ class ReaperPerVmaPatch(Patch):
     name, file, since, until = "reaper-per-vma", "mm/oom_kill.c", "v4.6", "v4.9"
     outside = "there is no OOM reaper before v4.6; from v4.15 it does that"
 
-    oom_reap_task = ReaperPerVma.oom_reap_task
+    _oom_reap_task = ReaperPerVma._oom_reap_task
 
 
 PATCHES: dict[str, type[Patch]] = {
