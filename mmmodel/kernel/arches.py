@@ -7,7 +7,7 @@ generic one, and s390 still frees every page at once.
 from __future__ import annotations
 
 from ..data import rows
-from .machine import one_step
+from .machine import one_step, orders
 from .mm_types import Mm, MmuGather, Page, PageTable, Pmd
 from .versions import V4_5, VERSIONS
 
@@ -127,6 +127,7 @@ class S390(Immediate):
         self.pmdp_idte(mm, index)
 
     @one_step
+    @orders("mb")
     def pmdp_idte(self, mm: Mm, index: int) -> None:
         """One instruction makes the entry invalid and purges it from every TLB."""
         self.step(mm.pmd[index])

@@ -1,6 +1,6 @@
-"""The machine under the kernel: memory words, atomic operations, locks, CPUs with TLBs.
+"""The machine under the kernel: CPUs with their TLBs, over words of memory and what is done to them (`atomics`).
 
-Everything two CPUs can both see is reached through the operations below, and each of them is one *step*:
+Everything two CPUs can both see is reached through the operations here and there, and each of them is one *step*:
 the only places where another CPU can get in between. The kernel functions above do not know whether they run
 alone (a trace) or against every interleaving (an exploration).
 """
@@ -12,55 +12,12 @@ from collections import Counter
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, NoReturn, TypeVar
 
+from .atomics import Atomics, Deadlock, KernelBug, Var, c_int, one_step, orders, primitive, set_up_only
+
+__all__ = ["Atomics", "Cpu", "Deadlock", "KernelBug", "Machine", "TlbEntry", "Var", "c_int", "one_step", "orders",
+           "primitive", "set_up_only"]  # fmt: skip
+
 T = TypeVar("T")
-F = TypeVar("F", bound=Callable[..., Any])
-
-
-def marked(step: str) -> Callable[[F], F]:
-    """A decorator that says how an exploration takes a function."""
-
-    def mark(function: F) -> F:
-        function.__dict__["step"] = step
-        return function
-
-    return mark
-
-
-primitive = marked("primitive")
-"""One access to shared memory: a step wherever it is called, also inside a patch."""
-one_step = marked("one step")
-"""Accesses one shared word, or holds a lock of its own; what a patch puts in its place has steps inside."""
-set_up_only = marked("set-up only")
-"""Runs in traces and in set-ups only: in an exploration page tables come from nowhere, and go there."""
-
-
-class KernelBug(Exception):
-    """A BUG_ON or VM_BUG_ON fired: the CPU that ran into it is gone."""
-
-    invariant = "no-bug"
-
-
-class Deadlock(KernelBug):
-    """A CPU waits for what nobody will ever do."""
-
-    invariant = "no-deadlock"
-
-
-def c_int(value: int) -> int:
-    """What a 32-bit int keeps of a sum."""
-    return value if -0x80000000 <= value < 0x80000000 else (value + 0x80000000) % 0x100000000 - 0x80000000
-
-
-class Var:
-    """One word of shared memory. `kind` names the cost counter its atomic operations add to."""
-
-    __slots__ = ("kind", "name", "value")
-
-    def __init__(self, name: str, value: Any = None, kind: str = "") -> None:
-        self.name, self.value, self.kind = name, value, kind
-
-    def __repr__(self) -> str:
-        return f"{self.name}={self.value}"
 
 
 class TlbEntry(NamedTuple):
@@ -86,8 +43,8 @@ class Cpu:
         self.lru_add_pvec: tuple[Any, ...] = ()
 
 
-class Machine:
-    """Primitives. `observer(var, function)` is told before each step; `costs` counts what they cost."""
+class Machine(Atomics):
+    """CPUs, their TLBs, and what goes wrong. `observer(var, function)` is told before each step; `costs` counts."""
 
     observer: Callable[[Var, str], None] | None = None
     user: Any = None
@@ -117,121 +74,6 @@ class Machine:
         if self.observer is not None:
             self.observer(var, sys._getframe(2).f_code.co_name)
 
-    # -- atomic operations: include/asm-generic/atomic.h, cmpxchg.h
-
-    @primitive
-    def atomic_read(self, var: Var) -> Any:
-        """Read one word."""
-        self.step(var)
-        return var.value
-
-    READ_ONCE = atomic_read
-
-    @primitive
-    def atomic_set(self, var: Var, value: Any) -> None:
-        """Write one word; a number is a C int."""
-        self.step(var)
-        var.value = c_int(value) if type(value) is int else value
-
-    WRITE_ONCE = atomic_set
-
-    @primitive
-    def atomic_add(self, i: int, var: Var) -> None:
-        """Add `i`."""
-        self.step(var)
-        self.costs[var.kind] += 1
-        var.value = c_int(var.value + i)
-
-    @primitive
-    def atomic_add_return(self, i: int, var: Var) -> int:
-        """Add `i`; return the sum."""
-        self.step(var)
-        var.value = c_int(var.value + i)
-        return int(var.value)
-
-    @primitive
-    def atomic_inc(self, var: Var) -> None:
-        """Add one."""
-        self.step(var)
-        self.costs[var.kind] += 1
-        var.value = c_int(var.value + 1)
-
-    @primitive
-    def atomic_dec_and_test(self, var: Var) -> bool:
-        """Subtract one; true when that gave zero."""
-        self.step(var)
-        self.costs[var.kind] += 1
-        var.value = c_int(var.value - 1)
-        return bool(var.value == 0)
-
-    @primitive
-    def atomic_inc_not_zero(self, var: Var) -> bool:
-        """Add one unless the word is zero; true when it was added."""
-        self.step(var)
-        self.costs[var.kind] += 1
-        if var.value == 0:
-            return False
-        var.value = c_int(var.value + 1)
-        return True
-
-    @primitive
-    def cmpxchg(self, var: Var, old: Any, new: Any) -> Any:
-        """Store `new` if the word holds `old`; return what it held."""
-        self.step(var)
-        self.costs[var.kind] += 1
-        was = var.value
-        if was == old:
-            var.value = new
-        return was
-
-    atomic_cmpxchg = cmpxchg
-
-    @primitive
-    def xchg(self, var: Var, new: Any) -> Any:
-        """Store `new`; return what the word held."""
-        self.step(var)
-        self.costs[var.kind] += 1
-        was, var.value = var.value, new
-        return was
-
-    # -- locks
-
-    @primitive
-    def spin_lock(self, lock: Var) -> None:
-        """Take a lock; the exploration runs this step only while the lock is free."""
-        self.step(lock)
-        self.costs[f"{lock.kind} {sys._getframe(1).f_code.co_name}"] += 1
-        if lock.value is not None:
-            what = f"{lock.name} is already held by CPU {lock.value}, and CPU {self.cpu.id} waits for it"
-            self.oops(Deadlock(what))
-        lock.value = self.cpu.id
-        self.locks[lock] = None
-
-    @primitive
-    def spin_unlock(self, lock: Var) -> None:
-        """Release a lock."""
-        self.step(lock)
-        if lock.value is None:
-            self.complain(f"BUG: spinlock already unlocked: {lock.name}, by CPU {self.cpu.id}")
-        lock.value = None
-
-    @primitive
-    def spin_trylock(self, lock: Var) -> bool:
-        """Take a lock if it is free; say whether it was taken."""
-        self.step(lock)
-        if lock.value is not None:
-            return False
-        lock.value = self.cpu.id
-        self.locks[lock] = None
-        return True
-
-    @primitive
-    def wait_below(self, var: Var, limit: int) -> None:
-        """Spin until the word is below a limit; the exploration runs this step only then."""
-        self.step(var)
-        if var.value >= limit:
-            self.oops(Deadlock(f"{var.name} never falls below {limit}, and CPU {self.cpu.id} waits for it"))
-
     def retry(self) -> Literal[True]:
         """The head of a retry loop: nothing computed in an earlier round is used after it. Always true."""
         return True
@@ -255,6 +97,7 @@ class Machine:
         return None
 
     @one_step
+    @orders("mb")
     def tlb_invalidate(self, mm: Any, index: int | None = None, cpus: list[Cpu] | None = None) -> None:
         """Drop the translations of `mm` (of one slot, if given) on the given CPUs: all of them by default.
 

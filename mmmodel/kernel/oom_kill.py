@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .machine import Machine, Var, primitive
+from .machine import Machine, Var, orders, primitive
 from .mm_types import Mm
 
 
@@ -10,6 +10,7 @@ class OomReaper(Machine):
     """The reaper's walk over an address space that is alive, and the semaphore it takes (kernel/locking/rwsem.c)."""
 
     @primitive
+    @orders("rmw acquire")
     def down_read_trylock(self, sem: Var) -> bool:
         """Take a semaphore for reading, unless a writer has it; say whether it was taken."""
         self.step(sem)
@@ -18,6 +19,7 @@ class OomReaper(Machine):
         return taken
 
     @primitive
+    @orders("rmw release")
     def up_read(self, sem: Var) -> None:
         """Release a semaphore taken for reading."""
         self.step(sem)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from .machine import Machine, Var, one_step
+from .machine import Machine, Var, one_step, orders
 from .mm_types import Page
 
 UNMOVABLE, MOVABLE = 0, 1
@@ -58,6 +58,7 @@ class PageAlloc(Machine):
     # -- allocation
 
     @one_step
+    @orders("lock")
     def alloc_pages(self, order: int, owner: str, *, movable: bool = False, compound: bool = False) -> Page | None:
         """A block of 2^order pages, zeroed, with one reference on its head; None when memory is exhausted.
 
@@ -136,6 +137,7 @@ class PageAlloc(Machine):
             self.free_hot_cold_page(page)
 
     @one_step
+    @orders("lock")
     def _free_pages_ok(self, page: Page, order: int) -> None:
         """__free_pages_ok: check, then the buddy lists."""
         self.step(self.zone_lock)
