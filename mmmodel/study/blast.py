@@ -14,7 +14,6 @@ from ..build.composed import Build
 from ..data import rows
 from ..explore.scenarios import Ops
 from ..explore.sequential import SEQUENTIAL, munmap
-from ..explore.sharing import shared
 from ..explore.tracing import Row, run
 from ..kernel.arches import ARCHES
 from ..kernel.patches import PATCHES
@@ -22,6 +21,7 @@ from ..kernel.versions import VERSIONS
 from ..words import choose, kernel_name
 from .calls import count
 from .costs import FUNCTIONS, touch
+from .sharing import shared
 
 Stack = tuple[str, ...]
 

@@ -13,11 +13,11 @@ from tqdm import tqdm
 from ..build.composed import Build
 from ..explore.checking import SCENARIOS, check
 from ..explore.scenarios import known
-from ..explore.sharing import shared
 from ..kernel.arches import ARCHES
 from ..kernel.overlay import Patch
 from ..kernel.versions import VERSIONS
 from ..words import choose
+from .sharing import shared
 
 Found = tuple[str, bool | None, str, str, str, int]
 INTERRUPTED: Found = ("undecided", None, "", "", "interrupted before it was finished", 0)
@@ -46,7 +46,7 @@ def matrix(
 ) -> pd.DataFrame:
     """A table of verdicts: one row per build and scenario, columns COLUMNS.
 
-    An item of `patches` is one patch or a stack of them. Builds that behave the same are checked once (see `same`).
+    An item of `patches` is one patch or a stack of them. Builds that behave the same are checked once (see `sharing`).
     `executor` is any concurrent.futures executor; without one everything runs here. After Ctrl-C what was not finished
     is undecided. `holds` is None where `status` is undecided.
 

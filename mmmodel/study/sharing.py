@@ -14,10 +14,10 @@ from itertools import chain, dropwhile, islice
 from typing import Any, TypeVar, cast
 
 from ..build.composed import Build
+from ..explore.answer_tree import NotDeterministic, find, insert
 from ..kernel.machine import Machine
 from ..kernel.mentions import names_in
 from ..kernel.overlay import Patch
-from .answer_tree import NotDeterministic, find, insert
 
 R = TypeVar("R")
 MISSING = object()

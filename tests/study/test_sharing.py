@@ -11,10 +11,10 @@ from proposals import OverX, OverY
 import mmmodel as mm
 from mmmodel.explore.answer_tree import find, insert
 from mmmodel.explore.checking import SCENARIOS, check
-from mmmodel.explore.sharing import Meaning, noting, shared
 from mmmodel.kernel.arches import ARCHES
 from mmmodel.kernel.patches import PATCHES
 from mmmodel.study.matrix import builds, verdicts
+from mmmodel.study.sharing import Meaning, noting, shared
 
 SIZE = {arch: facts["huge_page_order"] for arch, facts in ARCHES.items()}
 
