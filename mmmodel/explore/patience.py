@@ -6,14 +6,15 @@ import ctypes
 import linecache
 import os
 import signal
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from sysconfig import get_path
 from threading import Event, Thread, current_thread, get_ident, main_thread
 from time import monotonic, process_time
-from types import FrameType, TracebackType
-from typing import Any
+from traceback import walk_tb
+from types import FrameType
 
 from ..kernel.machine import KernelBug
 from ..words import BuildError, kernel_name
@@ -29,15 +30,13 @@ ENGINE = {"run", "piece"}
 
 
 class DoesNotReturn(BaseException):
-    """A function does not come to an end: its name, or what the traceback tells."""
+    """A function does not come to an end."""
+
+    function = ""
 
     def __str__(self) -> str:
         """What stopped a run, in words."""
-        frame = last(self.__traceback__)
-        while frame and frame.f_code.co_filename == __file__:  # the handler of a signal
-            frame = frame.f_back
-        function = self.args[0] if self.args else innermost(frame)
-        return f"{kernel_name(function)} does not return"
+        return f"{kernel_name(self.function)} does not return"
 
 
 class PatchError(BuildError):
@@ -75,8 +74,8 @@ def patience(wanted: bool) -> Iterator[Clock]:
         return
     done, thread, main = Event(), get_ident(), current_thread() is main_thread()
 
-    def stop(*_: Any) -> None:
-        raise DoesNotReturn
+    def stop(_: int, frame: FrameType | None) -> None:
+        raise does_not_return(frame)
 
     def look() -> None:
         while not done.wait(PATIENCE / LOOKS):
@@ -85,8 +84,8 @@ def patience(wanted: bool) -> Iterator[Clock]:
                 if main:
                     signal.pthread_kill(thread, signal.SIGURG)
                 else:
-                    interrupt = ctypes.pythonapi.PyThreadState_SetAsyncExc
-                    interrupt(ctypes.c_ulong(thread), ctypes.py_object(DoesNotReturn))
+                    error = ctypes.py_object(does_not_return(sys._current_frames().get(thread)))
+                    ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread), error)
 
     before = signal.signal(signal.SIGURG, stop) if main else None
     watch = Thread(target=look, daemon=True)
@@ -105,25 +104,18 @@ def patience(wanted: bool) -> Iterator[Clock]:
             signal.signal(signal.SIGURG, before)
 
 
-def last(trace: TracebackType | None) -> FrameType | None:
-    """The innermost frame of a traceback."""
-    while trace is not None and trace.tb_next is not None:
-        trace = trace.tb_next
-    return trace.tb_frame if trace else None
-
-
 def own(frame: FrameType) -> bool:
     """Is this a frame of the reader's code?"""
     return not frame.f_code.co_filename.startswith(OURS)
 
 
-def innermost(frame: FrameType | None) -> str:
-    """The function of the reader's that is under way in a frame, or else the function itself."""
+def does_not_return(frame: FrameType | None) -> type[DoesNotReturn]:
+    """The error for code under way: it names the function of the reader's, or else the innermost one."""
     found = frame
     while found is not None and not own(found) and found.f_code.co_name not in ENGINE:
         found = found.f_back
     shown = found if found is not None and own(found) else frame
-    return shown.f_code.co_name if shown else "a function"
+    return type("DoesNotReturn", (DoesNotReturn,), {"function": shown.f_code.co_name if shown else "a function"})
 
 
 @contextmanager
@@ -143,11 +135,7 @@ def blamed(names: str) -> Iterator[None]:
 
 
 def _line(error: BaseException, names: str) -> str:
-    frames, trace = list[Any](), error.__traceback__
-    while trace is not None:
-        if own(trace.tb_frame):
-            frames.append((trace.tb_frame.f_code, trace.tb_lineno))
-        trace = trace.tb_next
+    frames = [(frame.f_code, number) for frame, number in walk_tb(error.__traceback__) if own(frame)]
     said = f"{type(error).__name__}: {' '.join(str(error).split())}"
     if not frames:
         return f"with {names} the kernel fails: {said}"

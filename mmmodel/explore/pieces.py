@@ -23,7 +23,7 @@ from .containers import freeze
 from .explored import watch
 from .handed_out import Front
 from .invariants import broken
-from .patience import Clock, DoesNotReturn, innermost
+from .patience import Clock, does_not_return
 from .scenarios import Program
 from .shared_memory import Again, SharedMemory
 
@@ -195,7 +195,7 @@ class Pieces:
             outer = outer.f_back
         self.visits[tuple(place)] += 1
         if self.visits[tuple(place)] > SPINS:
-            raise DoesNotReturn(innermost(frame))
+            raise does_not_return(frame)
 
     def _alike(self, value: Any) -> Any:
         """What a local variable has in common with itself when the code is run again."""
