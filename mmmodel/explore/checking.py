@@ -46,7 +46,8 @@ def check(
         return explore(build, program, number, **options)[0]
     if cpus not in (None, 1):
         raise BuildError(f"{scenario} is sequential: it takes 1 CPU; with several: {', '.join(PROGRAMS)}")
-    kernel_class, max_seconds = options.get("kernel_class"), options.get("max_seconds", inf)
-    verdict = run(build, SEQUENTIAL[scenario], False, True, kernel_class, max_seconds).verdict
-    with_steps = run(build, SEQUENTIAL[scenario], True, True, kernel_class).verdict if verdict.broken else verdict
+    verdict = run(
+        build, SEQUENTIAL[scenario], False, True, options.get("kernel_class"), options.get("max_seconds", inf)
+    ).verdict
+    with_steps = verdict.replay() if verdict.broken else verdict
     return with_steps if with_steps.broken else verdict

@@ -10,18 +10,18 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable
+from contextlib import nullcontext
 from functools import partial
 from typing import Any
 
 from ..build.composed import Build
-from ..kernel.machine import KernelBug
 from ..words import BuildError, kernel_name
 from .invariants import judges
-from .outside import Outside
-from .patience import DoesNotReturn, blamed, patience
+from .outside import unchanged
+from .patience import DoesNotReturn, judged, readers
 from .pieces import Pieces
 from .scenarios import Program
-from .tracing import counters, readers
+from .tracing import counters
 from .verdict import Step, Verdict
 
 
@@ -114,15 +114,15 @@ class Walk:
         owners = tuple(kernel.page(b << kernel.hpage_order).owner for b in kernel.mem_map)
         return (*counters(kernel), owners)
 
-    def path(self) -> list[tuple[Any, int]]:
-        """The steps from the start to the violation: the state before each, and whose it is."""
+    def schedule(self) -> list[int]:
+        """Whose the steps are that lead to the violation."""
         assert self.found is not None
         _, key, cpu = self.found
-        path = [(key, cpu)] if cpu >= 0 else []
+        schedule = [cpu] * (cpu >= 0)
         while self.parents[key] is not None:
             key, cpu = self.parents[key]
-            path.insert(0, (key, cpu))
-        return path
+            schedule.append(cpu)
+        return schedule[::-1]
 
 
 def describe(pieces: Pieces, key: Any, cpu: int) -> Step:
@@ -154,55 +154,37 @@ def explore(
     numbers = isinstance(max_states, int | float) and isinstance(max_seconds, int | float)
     if not (numbers and max_states >= 1 and max_seconds > 0):
         raise BuildError(f"max_states and max_seconds must be numbers above 0, not {max_states!r} and {max_seconds!r}")
-    started = time.perf_counter()
-    verdict, outcomes = Verdict(build, program.name, cpus=cpus, invariants=judges(build)), set[Any]()
-    reader = readers(build, program.set_up)
-    try:
-        with patience(bool(reader)) as clock, blamed(reader):
-            clock.start()
-            walk = Walk(pieces := Pieces(build, program, cpus, **options))
-            pieces.clock = clock
-            operations = [operation for each in pieces.operations for _, operation in each]
-            outside = Outside(build, pieces.kernel, operations, pieces.memory.things) if reader else None
-            walk.run(max_states, started + max_seconds, progress)
-            if outside:
-                outside.check()
-            _read(verdict, walk)
-            outcomes = walk.outcomes
-    except KernelBug as bug:
-        verdict.broken, verdict.what, verdict.op = bug.invariant, str(bug), "set-up"
-    except KeyboardInterrupt:
-        verdict.bound, verdict.what = "interrupted", "in the set-up"
-    except DoesNotReturn as error:
-        verdict.bound = str(error)
-        verdict.what = f"{error}, in the set-up"
+    deadline, outcomes = time.perf_counter() + max_seconds, set[Any]()
+    verdict = Verdict(build, program.name, cpus=cpus, invariants=judges(build))
+    with judged(verdict, program.set_up, "set-up") as clock:
+        walk = Walk(pieces := Pieces(build, program, cpus, **options))
+        pieces.clock = clock
+        with unchanged(build, pieces) if readers(build, program.set_up) else nullcontext():
+            walk.run(max_states, deadline, progress)
+        _read(verdict, walk)
+        outcomes = walk.outcomes
     if verdict.broken:
         schedule = [step.cpu for step in verdict.witness]
         verdict.again = partial(replay, build, program, cpus, schedule, **options)
-    verdict.seconds = time.perf_counter() - started
     return verdict, outcomes
 
 
 def _read(verdict: Verdict, walk: Walk) -> None:
     """Read a verdict off a walk."""
-    if walk.found is not None:
-        (verdict.broken, verdict.what), path = walk.found[0], walk.path()
-        verdict.witness = [describe(walk.pieces, key, cpu) for key, cpu in path]
-        verdict.op = verdict.witness[-1].function if path else "start"
+    if walk.found:
+        _replay(verdict, walk.pieces, walk.schedule())
     verdict.states, verdict.transitions = len(walk.parents), walk.transitions
-    verdict.depth, verdict.bound = len(verdict.witness) or walk.depth, "" if walk.found else walk.bound
-    if verdict.bound:
+    verdict.depth = len(verdict.witness) or walk.depth
+    if walk.bound and not walk.found:
         reached = f"none of the {verdict.states:,} states seen is wrong, {verdict.depth} steps from the start"
-        verdict.what = f"{verdict.bound}; {reached}" if "not return" in verdict.bound else reached
+        verdict.stopped(walk.bound, reached)
 
 
 def replay(build: Build, program: Program, cpus: int, schedule: Iterable[int], **options: Any) -> Verdict:
     """Run the steps of the CPUs in the given order, on a kernel booted for it: the verdict of that one run."""
     verdict = Verdict(build, program.name, cpus=cpus, invariants=judges(build))
-    try:
+    with judged(verdict, program.set_up, "set-up"):
         _replay(verdict, Pieces(build, program, cpus, **options), list(schedule))
-    except KernelBug as bug:
-        verdict.broken, verdict.what, verdict.op = bug.invariant, str(bug), "set-up"
     verdict.depth = len(verdict.witness)
     return verdict
 

@@ -12,12 +12,15 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from sysconfig import get_path
 from threading import Event, Thread, current_thread, get_ident, main_thread
-from time import monotonic, process_time
+from time import monotonic, perf_counter, process_time
 from traceback import walk_tb
 from types import FrameType
 
+from ..build.composed import Build
 from ..kernel.machine import KernelBug
 from ..words import BuildError, kernel_name
+from .scenarios import official
+from .verdict import Verdict
 
 PATIENCE = 3.0
 """Seconds of work (or twice as many by the clock on the wall) that one operation, or one piece of it, may take; the
@@ -118,20 +121,34 @@ def does_not_return(frame: FrameType | None) -> type[DoesNotReturn]:
     return type("DoesNotReturn", (DoesNotReturn,), {"function": shown.f_code.co_name if shown else "a function"})
 
 
-@contextmanager
-def blamed(names: str) -> Iterator[None]:
-    """Turn a Python error into one line: where it happened in the reader's code (`names`: their patches).
+def readers(build: Build, function: object) -> str:
+    """Whose code besides ours runs: the reader's patches, the reader's scenario."""
+    names = [p.__name__ for p in build.patches if isinstance(p, type)]
+    return ", ".join(names + ["the scenario"] * (not official(function)))
 
-    Raises PatchError.
+
+@contextmanager
+def judged(verdict: Verdict, function: object, where: str) -> Iterator[Clock]:
+    """Run a scenario's `function`: the verdict tells what ends it early (in `where`, if nothing else is said).
+
+    Raises PatchError for a Python error, in one line that says where it happened in the reader's code.
     """
+    began, names = perf_counter(), readers(verdict.build, function)
     try:
-        yield
-    except (BuildError, KernelBug):
-        raise
+        with patience(bool(names)) as clock:
+            clock.start()
+            yield clock
+    except KernelBug as bug:
+        verdict.broken, verdict.what, verdict.op = bug.invariant, str(bug), where
+    except KeyboardInterrupt:
+        verdict.stopped("interrupted", f"stopped in the {where}")
+    except DoesNotReturn as error:
+        verdict.stopped(str(error), f"stopped in the {where}")
     except (Exception, SystemExit) as error:
-        if not names:
+        if isinstance(error, BuildError) or not names:
             raise
         raise PatchError(_line(error, names)) from None
+    verdict.seconds = perf_counter() - began
 
 
 def _line(error: BaseException, names: str) -> str:
