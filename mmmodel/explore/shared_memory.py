@@ -11,12 +11,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from enum import Enum
 from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType
-from typing import Any
+from typing import Any, cast
 
 from ..build.composed import Build
 from ..kernel.machine import Var
 from ..words import BuildError
 from .containers import FROZEN, Shared, container, freeze
+from .snapshot import slots
 
 ABSENT = "absent"
 FIRST = "\0"
@@ -86,8 +87,8 @@ class SharedMemory:
         if id(thing) in self.things or not mutable(thing):
             return
         cls, self.things[id(thing)] = type(thing), thing
-        slotted = [field for layer in cls.__mro__ for field in vars(layer).get("__slots__", ()) if field[:2] != "__"]
-        for field in [*slotted, *vars(thing)] if hasattr(thing, "__dict__") else slotted:
+        slotted = slots(cast(Any, cls))
+        for field in [*slotted, *getattr(thing, "__dict__", ())]:
             value = getattr(thing, field, ABSENT)
             self.watch_in(value, f"{name}.{field}")
             if (field in slotted or container(value)) and field not in CONSTANT and not isinstance(value, Var):
