@@ -37,45 +37,36 @@ class Walk:
         self.outcomes: set[Any] = set()
 
     def run(self, max_states: float, deadline: float, progress: Callable[[int], None] | None) -> None:
-        """Walk until an invariant breaks, everything was seen, or something else comes first."""
+        """Walk level by level until an invariant breaks, everything was seen, or something else comes first."""
         try:
-            self.walk(max_states, deadline, progress)
-            if not self.found and not self.bound:
-                self.bound = self.pieces.stopped
+            level = [start := self.pieces.start()]
+            self.parents[start] = None
+            if wrong := self.pieces.wrong(*start):
+                self.found = wrong, start, -1
+            while level and not self.found and not self.bound:
+                level = self.next_level(level, max_states, deadline)
+                self.depth += bool(level)
+                if progress:
+                    progress(len(self.parents))
+            self.bound = self.bound or self.pieces.stopped
         except KeyboardInterrupt:
             self.bound = "interrupted"
         except DoesNotReturn as error:
             self.bound = str(error)
 
-    def walk(self, max_states: float, deadline: float, progress: Callable[[int], None] | None) -> None:
-        """Level by level."""
-        start = self.pieces.start()
-        self.parents[start] = None
-        if wrong := self.pieces.wrong(*start):
-            self.found = wrong, start, -1
-            return
-        level = [start]
-        while level and self.found is None and not self.bound:
-            level = self.next_level(level, max_states, deadline)
-            self.depth += bool(level)
-            if progress:
-                progress(len(self.parents))
-
     def next_level(self, level: list[Any], max_states: float, deadline: float) -> list[Any]:
         """The new states one step further; stops at the first that is wrong."""
-        further, parents, wrong = [], self.parents, self.pieces.wrong
+        further, parents = [], self.parents
         for key in level:
-            for new, cpu, events in self.successors(key):
+            for new, cpu, wrong in self.successors(key):
                 self.transitions += 1
-                if events:
-                    self.found = events[0], key, cpu
-                    return []
-                if new not in parents:
+                if not wrong and new not in parents:
                     parents[new] = key, cpu
                     further.append(new)
-                    if broke := wrong(*new):
-                        self.found = broke, key, cpu
-                        return []
+                    wrong = self.pieces.wrong(*new)
+                if wrong:
+                    self.found = wrong, key, cpu
+                    return []
             if self.found:
                 return []
             if len(parents) > max_states or time.perf_counter() > deadline:
@@ -84,14 +75,14 @@ class Walk:
         return further
 
     def successors(self, key: Any) -> list[tuple[Any, int, Any]]:
-        """What can happen next: one step of each CPU that is not finished or waiting."""
+        """What can happen next, one step of each CPU that is not finished or waiting: new state, CPU, what is wrong."""
         pieces, found, (state, places) = self.pieces, [], key
         state = pieces.memory.view(state)
         for cpu, place in enumerate(places):
             if place.function and not (place.waits and pieces.waiting(place.waits, state)):
                 piece = pieces.successor(place, state)
                 new = pieces.memory.after(state, piece.writes), (*places[:cpu], piece.place, *places[cpu + 1 :])
-                found.append((new, cpu, piece.events))
+                found.append((new, cpu, piece.events[0] if piece.events else None))
         if not found:
             self.finished(*key)
         return found
@@ -194,8 +185,8 @@ def _replay(verdict: Verdict, pieces: Pieces, schedule: list[int]) -> None:
     wrong = pieces.wrong(*key)
     for cpu in schedule:
         verdict.witness.append(describe(pieces, key, cpu))
-        key, _, events = next(found for found in walk.successors(key) if found[1] == cpu)
-        wrong = events[0] if events else pieces.wrong(*key)
+        key, _, event = next(found for found in walk.successors(key) if found[1] == cpu)
+        wrong = event or pieces.wrong(*key)
     if not wrong and not walk.successors(key) and walk.found:
         wrong = walk.found[0]
     if wrong:
