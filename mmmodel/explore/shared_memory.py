@@ -127,12 +127,8 @@ class SharedMemory:
     def watched(self, cls: type) -> type:
         """The class whose objects know of this memory."""
         if cls not in self.classes:
-
-            def assign(thing: Any, field: str, value: Any) -> None:
-                self.assign(thing, field, value)
-
             same = {"__class__": property(lambda thing: cls), "__eq__": cls.__eq__, "__hash__": object.__hash__}
-            body = {"__slots__": (), "__setattr__": assign, **same}
+            body = {"__slots__": (), "__setattr__": lambda thing, *to: self.assign(thing, *to), **same}
             self.classes[cls] = new = type(cls.__name__, (cls,), body)
             self.classes[new] = new
         return self.classes[cls]
@@ -150,9 +146,8 @@ class SharedMemory:
         if type(value) is Shared:
             if value.slot == slot:
                 return  # as in self.notes += [...]
-            raise BuildError(
-                f"{self.names[slot]} is set to what another field holds too: give it a copy, as in list(...)"
-            )
+            where = self.names[slot]
+            raise BuildError(f"{where} is set to what another field holds too: give it a copy, as in list(...)")
         self.on_write(slot, value)
 
 
