@@ -12,7 +12,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from sysconfig import get_path
 from threading import Event, Thread, current_thread, get_ident, main_thread
-from time import monotonic, perf_counter, process_time
+from time import perf_counter, process_time
 from traceback import walk_tb
 from types import FrameType
 
@@ -23,10 +23,9 @@ from .scenarios import official
 from .verdict import Verdict
 
 PATIENCE = 3.0
-"""Seconds of work (or twice as many by the clock on the wall) that one operation, or one piece of it, may take; the
-model's own take a few milliseconds."""
+"""Seconds of work that one operation, or one piece of it, may take; the model's own take a few milliseconds."""
 LOOKS = 10
-"""How often the watch looks in that time."""
+"""How often the watch looks in that time. One that waits, and does not work, may be seen twice as often."""
 OURS = (f"{Path(__file__).parents[1]}{os.sep}", "<frozen", *map(get_path, ("stdlib", "purelib", "platlib")))
 ENGINE = {"run", "piece"}
 """The functions that call kernel code and scenarios."""
@@ -47,22 +46,21 @@ class PatchError(BuildError):
 
 
 class Clock:
-    """When the operation under way began, if there is one."""
+    """The operation under way, if there is one: when its work began, how often it was seen at it."""
 
-    began: tuple[float, float] | None = None
+    began: float | None = None
     looks = 0
 
     def start(self) -> None:
         """It begins now."""
-        self.began, self.looks = (process_time(), monotonic()), 0
+        self.began, self.looks = process_time(), 0
 
     def late(self) -> bool:
         """Has it taken too long? Not if it was seen at work a few times only: a collection of garbage, a machine that
         slept."""
-        self.looks += 1
-        worked, waited = self.began or (process_time(), monotonic())
-        long = process_time() - worked > PATIENCE or monotonic() - waited > 2 * PATIENCE
-        return long and self.looks > LOOKS / 2
+        self.looks += self.began is not None
+        worked = process_time() - (self.began or process_time())
+        return self.looks > 2 * LOOKS or (worked > PATIENCE and self.looks > LOOKS / 2)
 
 
 @contextmanager
