@@ -76,8 +76,8 @@ class Pieces:
         self.memory, self.structs, self.clock = SharedMemory(), dict[Any, Any](), Clock()
         self.stopped, self.inside, self.live, self.request = "", False, False, FINISHED
         self.events: list[tuple[str, str]] = []
-        self.places: dict[Any, Place] = {}
-        self.verdicts: dict[Any, Any] = {}
+        moments = [(when, quiet) for when in ("always", "end") for quiet in (True, False)]
+        self.places: dict[Any, Place] = {moment: Place(-1, 0, (), True, FINISHED) for moment in moments}
         self.primitives = watch(self.kernel, self, self.memory)
         self.memory.grown, self.locks = False, len(self.kernel.locks)
 
@@ -126,11 +126,14 @@ class Pieces:
             self.places[key] = Place(*key, self.request)
         return Piece(reads, writes, self.places[key], tuple(self.events))
 
-    def learn(self, place: Place | None, cpu: int, state: str) -> Piece:
-        """Run a piece until all that it reads was a word before."""
-        while True:
-            with suppress(Again):
-                return self.piece(place, cpu, state)
+    def ask(self, when: str, quiet: bool, state: str) -> Piece:
+        """What the invariants of a moment read, and the first of them that is broken: a piece that changes nothing."""
+        self.kernel.quiet, self.kernel.cpu = quiet, self.kernel.cpus[0]
+        self.begin(state)
+        self.inside = self.live = True
+        found = broken(self.kernel, when) or next(iter(self.events), None)
+        self.writes.clear()  # what the end of everything does is no step
+        return Piece(*self.end(), self.places[when, quiet], (found,) if found else ())
 
     def begin(self, state: str, cpu: int = -1, index: int = 0) -> None:
         """From here on, what is read and written is noted."""
@@ -146,7 +149,7 @@ class Pieces:
         memory.on_read = memory.value
         writes = tuple((slot, memory.code(slot, freeze(value))) for slot, value in self.writes.items())
         if memory.grown or len(self.kernel.locks) > self.locks:  # a lock is known by its first use
-            memory.grown, self.locks, self.verdicts = False, len(self.kernel.locks), {}
+            memory.grown, self.locks = False, len(self.kernel.locks)
             for place in self.places.values():
                 place.pieces = None
             raise Again
@@ -235,14 +238,18 @@ class Pieces:
 
     # -- walking
 
-    def successor(self, place: Place, state: str) -> Piece:
-        """The remembered piece for what `place` reads in `state`, or a new one."""
-        view = self.memory.view(state)
-        piece: Piece | None = find(place.pieces, view)
-        if piece is None:
-            piece = self.learn(place, place.cpu, state)
-            place.pieces = insert(place.pieces, piece.reads, self.memory.view(state), piece)
+    def remembered(self, place: Place, state: str, run: Callable[..., Piece], *args: Any) -> Piece:
+        """The piece known for what `place` reads in `state`, or a new one, run until all that it reads is a word."""
+        piece: Piece | None = find(place.pieces, self.memory.view(state))
+        while piece is None:
+            with suppress(Again):
+                piece = run(*args, state)
+                place.pieces = insert(place.pieces, piece.reads, self.memory.view(state), piece)
         return piece
+
+    def successor(self, place: Place, state: str) -> Piece:
+        """The next piece of the CPU at a place."""
+        return self.remembered(place, state, self.piece, place, place.cpu)
 
     def waiting(self, waits: tuple[int, int | None], state: str) -> bool:
         """Is a lock still held, or a word not yet below its limit?"""
@@ -252,38 +259,22 @@ class Pieces:
 
     def wrong(self, state: str, places: tuple[Place, ...]) -> tuple[str, str] | None:
         """The first invariant broken in a state."""
-        return self._asked("always", state, all(place.outside for place in places))
+        return self._asked("always", all(place.outside for place in places), state)
 
     def leaked(self, state: str) -> tuple[str, str] | None:
         """The first invariant that the end of everything breaks after a finished run. The official builds lose nothing
         while their bookkeeping is right."""
-        return None if self.kernel.official else self._asked("end", state, True)
+        return None if self.kernel.official else self._asked("end", True, state)
 
-    def _asked(self, when: str, state: str, quiet: bool) -> tuple[str, str] | None:
-        verdict = find(self.verdicts.get((when, quiet)), self.memory.view(state))
-        if verdict is None:
-            reads, verdict = self._ask(when, state, quiet)
-            known = self.verdicts.get((when, quiet))
-            self.verdicts[when, quiet] = insert(known, reads, self.memory.view(state), verdict)
-        found: tuple[str, str] | None = verdict[0]
-        return found
-
-    def _ask(self, when: str, state: str, quiet: bool) -> tuple[tuple[int, ...], list[Any]]:
-        """What an invariant reads, and what it finds."""
-        self.kernel.quiet, self.kernel.cpu = quiet, self.kernel.cpus[0]
-        while True:
-            self.begin(state)
-            self.inside = self.live = True
-            found = broken(self.kernel, when) or next(iter(self.events), None)
-            self.writes.clear()  # what the end of everything does is no step
-            with suppress(Again):
-                return self.end()[0], [found]
+    def _asked(self, when: str, quiet: bool, state: str) -> tuple[str, str] | None:
+        events = self.remembered(self.places[when, quiet], state, self.ask, when, quiet).events
+        return events[0] if events else None
 
     def start(self) -> tuple[str, tuple[Place, ...]]:
         """The state after set-up, every CPU before its first step."""
         state, places = "", []
         for cpu in range(len(self.operations)):
-            piece = self.learn(None, cpu, state)
+            piece = self.remembered(Place(cpu, 0, (), True, FINISHED), state, self.piece, None, cpu)
             places.append(piece.place)
             state = self.memory.after(state, piece.writes)
         return state, tuple(places)

@@ -49,7 +49,7 @@ def shrink(k: Any) -> Done:
     yield "shrink_scan", k.shrink_huge_zero_page_scan()
 
 
-def measured(name: str, memory_mib: int = 256) -> Callable[[Callable[..., Done]], Callable[..., Ops]]:
+def sequence(name: str, memory_mib: int = 256) -> Callable[[Callable[..., Done]], Callable[..., Ops]]:
     """Register a scenario of the investigation: its operations stand between `start` and `end`."""
 
     def register(done: Callable[..., Done]) -> Callable[..., Ops]:
@@ -65,7 +65,7 @@ def measured(name: str, memory_mib: int = 256) -> Callable[[Callable[..., Done]]
     return register
 
 
-@measured("map-read-unmap")
+@sequence("map-read-unmap")
 def map_read_unmap(k: Any) -> Done:
     """Eight times map, read, unmap; then the shrinker."""
     for i in range(1, 9):
@@ -74,7 +74,7 @@ def map_read_unmap(k: Any) -> Done:
     yield from shrink(k)
 
 
-@measured("two-mappings")
+@sequence("two-mappings")
 def two_mappings(k: Any) -> Done:
     """Two mappings; one unmap must not take the page from the other."""
     yield "map_read_A", map_read(k, k.init, 0)
@@ -87,7 +87,7 @@ def two_mappings(k: Any) -> Done:
     yield "munmap_C", munmap(k, k.init, 2)
 
 
-@measured("fork")
+@sequence("fork")
 def fork(k: Any) -> Done:
     """A child inherits the mapping; parent and child let go of it in turn."""
     yield "map_read", map_read(k, k.init)
@@ -98,7 +98,7 @@ def fork(k: Any) -> Done:
     yield from shrink(k)
 
 
-@measured("madv-dontneed")
+@sequence("madv-dontneed")
 def madv_dontneed(k: Any) -> Done:
     """Discard and read again: the mapping and its page tables stay, so the gather holds one page only."""
     yield "map_read", map_read(k, k.init)
@@ -109,7 +109,7 @@ def madv_dontneed(k: Any) -> Done:
     yield from shrink(k)
 
 
-@measured("write-fault")
+@sequence("write-fault")
 def write_fault(k: Any) -> Done:
     """A write replaces the huge zero page by a page of one's own."""
     for i in range(1, 4):
@@ -119,7 +119,7 @@ def write_fault(k: Any) -> Done:
     yield from shrink(k)
 
 
-@measured("exit-mmap")
+@sequence("exit-mmap")
 def exit_mmap(k: Any) -> Done:
     """Two children map three regions each and exit: everything goes through one gather."""
     for i in (1, 2):
@@ -129,7 +129,7 @@ def exit_mmap(k: Any) -> Done:
     yield from shrink(k)
 
 
-@measured("mremap")
+@sequence("mremap")
 def mremap(k: Any) -> Done:
     """The mapping moves; no reference does."""
     yield "map_read", map_read(k, k.init, 0)
@@ -139,7 +139,7 @@ def mremap(k: Any) -> Done:
     yield from shrink(k)
 
 
-@measured("split")
+@sequence("split")
 def split(k: Any) -> Done:
     """Half an unmap, half an mprotect, a quarter of a discard: each splits the huge mapping."""
     yield "map_read_1", map_read(k, k.init)
@@ -154,7 +154,7 @@ def split(k: Any) -> Done:
     yield from shrink(k)
 
 
-@measured("unmap-until-panic", memory_mib=128)
+@sequence("unmap-until-panic", memory_mib=128)
 def unmap_until_panic(k: Any, cycles: int = 2000, ring: int = 100) -> Done:
     """2000 cycles of map, read, unmap while a ring of private memory is written, verified and replaced."""
     ring = k.user = min(ring, k.free_pages() // k.hpage_nr - 8)
@@ -175,7 +175,7 @@ def unmap_until_panic(k: Any, cycles: int = 2000, ring: int = 100) -> Done:
     yield "done", cycles
 
 
-@measured("refill-after-unmap", memory_mib=128)
+@sequence("refill-after-unmap", memory_mib=128)
 def refill_after_unmap(k: Any) -> Done:
     """One cycle, then nearly all memory is filled with a pattern, then five more cycles."""
     filled = 0
@@ -190,7 +190,7 @@ def refill_after_unmap(k: Any) -> Done:
     yield "unfill", [munmap(k, k.init, slot) for slot in range(1, filled + 1)]
 
 
-@measured("fork-pressure", memory_mib=512)
+@sequence("fork-pressure", memory_mib=512)
 def fork_pressure(k: Any, rounds: int = 12) -> Done:
     """One cycle, then twelve rounds of twelve new processes, one cycle after each round."""
     yield "map_read_1", map_read(k, k.init)
