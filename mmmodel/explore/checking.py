@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from inspect import signature
-from math import inf
 from typing import Any
 
 from ..build.composed import Build, given
@@ -46,8 +45,7 @@ def check(
         return explore(build, program, number, **options)[0]
     if cpus not in (None, 1):
         raise BuildError(f"{scenario} is sequential: it takes 1 CPU; with several: {', '.join(PROGRAMS)}")
-    verdict = run(
-        build, SEQUENTIAL[scenario], False, True, options.get("kernel_class"), options.get("max_seconds", inf)
-    ).verdict
+    limits = {name: options[name] for name in ("kernel_class", "max_seconds") if name in options}
+    verdict = run(build, SEQUENTIAL[scenario], journal=False, stop=True, **limits).verdict
     with_steps = verdict.replay() if verdict.broken else verdict
     return with_steps if with_steps.broken else verdict

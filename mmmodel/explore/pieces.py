@@ -93,13 +93,13 @@ class Pieces:
 
     # -- running one piece of kernel code
 
-    def piece(self, place: Place | None, cpu: int, state: str) -> Piece:
-        """Run the code of a CPU from `place` (None: from the start) to its next step, on `state`.
+    def piece(self, place: Place, state: str) -> Piece:
+        """Run the code of a CPU from `place` (the start, if no function waits there) to its next step, on `state`.
 
         Raises Again for words that there were not, DoesNotReturn if it waits for nothing.
         """
-        kernel, operations, index = self.kernel, self.operations[cpu], place.index if place else 0
-        self.path, self.live, outside = list(place.path) if place else [], place is None, place is None
+        kernel, cpu, index, operations = self.kernel, place.cpu, place.index, self.operations[place.cpu]
+        self.path, self.live, outside = list(place.path), not place.function, not place.function
         self.at, self.heads, self.visits = 0, dict[Any, tuple[int, dict[str, Any]]](), Counter[Any]()
         kernel.cpu = kernel.cpus[cpu]
         self.begin(state, cpu, index)
@@ -249,7 +249,7 @@ class Pieces:
 
     def successor(self, place: Place, state: str) -> Piece:
         """The next piece of the CPU at a place."""
-        return self.remembered(place, state, self.piece, place, place.cpu)
+        return self.remembered(place, state, self.piece, place)
 
     def waiting(self, waits: tuple[int, int | None], state: str) -> bool:
         """Is a lock still held, or a word not yet below its limit?"""
@@ -274,7 +274,7 @@ class Pieces:
         """The state after set-up, every CPU before its first step."""
         state, places = "", []
         for cpu in range(len(self.operations)):
-            piece = self.remembered(Place(cpu, 0, (), True, FINISHED), state, self.piece, None, cpu)
+            piece = self.successor(Place(cpu, 0, (), True, FINISHED), state)
             places.append(piece.place)
             state = self.memory.after(state, piece.writes)
         return state, tuple(places)
