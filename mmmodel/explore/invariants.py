@@ -52,14 +52,15 @@ def pointer_alive(kernel: Any) -> str:
 def recognised(kernel: Any) -> str:
     """is_huge_zero_pmd against what each mapping was made for; asked without taking a step."""
     observer, kernel.observer = kernel.observer, None
-    wrong = [
-        f"{mm}: {pmd.page} mapped as {pmd.expects}, is_huge_zero_pmd says {pmd.expects != HUGE_ZERO_PAGE}"
-        for mm in kernel.mms
-        for pmd in mm.huge_mappings()
-        if kernel.is_huge_zero_pmd(pmd) != (pmd.expects == HUGE_ZERO_PAGE)
-    ]
-    kernel.observer = observer
-    return "; ".join(wrong)
+    try:
+        return "; ".join(
+            f"{mm}: {pmd.page} mapped as {pmd.expects}, is_huge_zero_pmd says {pmd.expects != HUGE_ZERO_PAGE}"
+            for mm in kernel.mms
+            for pmd in mm.huge_mappings()
+            if kernel.is_huge_zero_pmd(pmd) != (pmd.expects == HUGE_ZERO_PAGE)
+        )
+    finally:
+        kernel.observer = observer
 
 
 def shrinkable(kernel: Any) -> str:
