@@ -7,7 +7,7 @@ from inspect import Parameter, Signature, iscoroutinefunction, isgeneratorfuncti
 from types import FunctionType, ModuleType
 from typing import Any
 
-from ..kernel.arches import OWN_GATHER
+from ..kernel.arches import ARCH_CODE
 from ..kernel.mentions import names_in
 from ..kernel.overlay import Patch, is_function
 from ..kernel.patches import PATCHES
@@ -18,7 +18,7 @@ from ..words import BuildError, choose, near
 @cache
 def kernel_definitions() -> dict[str, Any]:
     """The names of all versions and archs, each with its oldest definition."""
-    classes = (*OWN_GATHER.values(), *reversed(VERSIONS.values()))
+    classes = (*ARCH_CODE, *reversed(VERSIONS.values()))
     layers = [layer for cls in classes for layer in reversed(cls.__mro__[:-1])]
     return {name: value for layer in layers for name, value in vars(layer).items() if name[:2] != "__"}
 

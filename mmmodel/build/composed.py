@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from ..kernel.arches import ARCHES, arch_class
+from ..kernel.arches import ARCHES, arch_layers
 from ..kernel.config import NoSwap, NoThp
 from ..kernel.patches import PATCHES, Patch
 from ..kernel.versions import V4_5, VERSIONS
@@ -68,8 +68,9 @@ class Build:
         """The composed class: arch patches, arch, header patches, stubs of the configuration, mm patches, version."""
         applied = [patch for patch in reversed(self.patch_classes) if not self._outside(patch)]
         mm, header, arch = ([patch for patch in applied if patch.level() == level] for level in range(3))
-        own = arch_class(self.arch, self.version)
-        return compose((*arch, *([own] if own else []), *header, *self.stubs, *mm, VERSIONS[self.version]))
+        return compose(
+            (*arch, *arch_layers(self.arch, self.version), *header, *self.stubs, *mm, VERSIONS[self.version])
+        )
 
     @property
     def stubs(self) -> tuple[type[NoSwap | NoThp], ...]:

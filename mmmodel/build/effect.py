@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cache
 from typing import TYPE_CHECKING, Any, cast
 
-from ..kernel.arches import OWN_GATHER
+from ..kernel.arches import ARCH_CODE
 from ..kernel.config import NoSwap, NoThp
 from ..kernel.mentions import names_in
 from ..kernel.overlay import Patch
@@ -25,7 +25,7 @@ def mentions(layer: type, name: str) -> set[str]:
 @cache
 def entries() -> set[str]:
     """What a kernel is called by from outside: what none of its other functions mentions."""
-    layers = {c for cls in (*VERSIONS.values(), *OWN_GATHER.values(), NoSwap, NoThp) for c in cls.__mro__[:-1]}
+    layers = {c for cls in (*VERSIONS.values(), *ARCH_CODE, NoSwap, NoThp) for c in cls.__mro__[:-1]}
     called = [mentions(layer, name) - {name} for layer in layers for name in vars(layer)]
     return kernel_definitions().keys() - set[str]().union(*called)
 

@@ -158,6 +158,7 @@ def verdict(build: Build, scenario: str | None, sequential: bool, cpus: int | No
     from tqdm import tqdm
 
     from ..explore.checking import SCENARIOS, check
+    from ..explore.scenarios import lacking
     from ..explore.sequential import SEQUENTIAL
     from ..explore.verdict import Verdict
     from ..words import kernel_name
@@ -166,7 +167,10 @@ def verdict(build: Build, scenario: str | None, sequential: bool, cpus: int | No
         raise BadUsage(f"{scenario} is concurrent, and --sequential leaves the concurrent scenarios out")
     signal.signal(signal.SIGINT, first)
     note(build)
-    names = [scenario] if scenario else list(SEQUENTIAL if sequential else SCENARIOS)
+    names = [scenario] if scenario else [n for n in (SEQUENTIAL if sequential else SCENARIOS) if not lacking(n, build)]
+    for name in () if scenario or sequential else SCENARIOS:
+        if reason := lacking(name, build):
+            click.echo(f"note: left out: {reason}", err=True)
     found: list[Verdict] = []
     with tqdm(desc="states", disable=None, leave=False, unit="") as bar, suppress(KeyboardInterrupt):
         while len(found) < len(names) and not (found and found[-1].bound == "interrupted"):
@@ -207,6 +211,8 @@ def matrix(archs: tuple[str, ...], versions: tuple[str, ...], patches: tuple[str
     with workers(scheduler, patches) as pool:
         frame = table(archs, versions, (True, False) if swap is None else (swap,), stacks, scenarios, pool, True)
     show(list(frame.columns), frame.values.tolist(), format_)
+    for reason in frame.attrs["left_out"]:
+        click.echo(f"note: left out: {reason}", err=True)
     sys.exit(exit_status(frame["status"]))
 
 

@@ -16,7 +16,7 @@ from .sequential import SEQUENTIAL
 from .tracing import run
 from .verdict import Verdict
 
-OPTIONS = ("max_states", "max_seconds", "progress", "kernel_class")
+OPTIONS = ("max_states", "max_seconds", "progress", "kernel_class", "use_zero_page")
 SCENARIOS = (*SEQUENTIAL, *PROGRAMS)
 """Those of the investigation, which are checked when none is named. A reader's are found by their names."""
 
@@ -28,7 +28,8 @@ def check(
 
     cpus: of a concurrent scenario; by default as many as it needs to be interesting. options: max_states, max_seconds
     and progress (called with the number of states) of an exploration; Ctrl-C gives the partial verdict. `release` of
-    pin-vs-zap is put_page or release_pages.
+    pin-vs-zap is put_page or release_pages, `pinned` head or tail. use_zero_page: what sysfs says in any scenario; with
+    False no read fault maps the huge zero page.
 
     Raises BuildError for an unknown scenario or option, naming those there are, or a number of CPUs it cannot have.
     """
@@ -37,15 +38,19 @@ def check(
     more = signature(PROGRAMS[scenario].set_up).parameters if scenario in PROGRAMS else ()
     for option in options:
         choose("option", option, (*OPTIONS, *list(more)[2:]))
+    if not isinstance(use_zero_page := options.get("use_zero_page", True), bool):
+        raise BuildError(f"use_zero_page must be True or False, not {use_zero_page!r}")
     if scenario in PROGRAMS:
         program = PROGRAMS[scenario]
+        if reason := program.lacking(build):
+            raise BuildError(reason)
         number = program.cpus if cpus is None else cpus
         if not isinstance(number, int) or not program.fewest <= number <= MOST_CPUS:
             raise BuildError(f"{scenario} takes {program.fewest} to {MOST_CPUS} CPUs, not {number!r}")
         return explore(build, program, number, **options)[0]
     if cpus not in (None, 1):
         raise BuildError(f"{scenario} is sequential: it takes 1 CPU; with several: {', '.join(PROGRAMS)}")
-    limits = {name: options[name] for name in ("kernel_class", "max_seconds") if name in options}
+    limits = {name: options[name] for name in ("kernel_class", "max_seconds", "use_zero_page") if name in options}
     verdict = run(build, SEQUENTIAL[scenario], journal=False, stop=True, **limits).verdict
     with_steps = verdict.replay() if verdict.broken else verdict
     return with_steps if with_steps.broken else verdict

@@ -86,13 +86,43 @@ def zap_vs_zap(k: Any, cpus: int) -> list[list[Operation]]:
 
 
 @program("pin-vs-zap", cpus=3)
-def pin_vs_zap(k: Any, cpus: int, release: str = "put_page") -> list[list[Operation]]:
-    """CPU 0 unmaps while CPU 1 pins the page and releases it, and (from 3 CPUs) CPU 2 reclaims."""
+def pin_vs_zap(k: Any, cpus: int, release: str = "put_page", pinned: str = "head") -> list[list[Operation]]:
+    """CPU 0 unmaps while CPU 1 pins the page (head or tail) and releases it, and (from 3 CPUs) CPU 2 reclaims."""
     choose("release", release, ("put_page", "release_pages"))
+    addr = ("head", "tail").index(choose("pinned", pinned, ("head", "tail")))
     for cpu in (0, 1):
         on_cpu(k, cpu, k.init)
     pin: list[Operation] = [
-        ("pin", lambda k: k.get_user_page(k.init, 0)),
+        ("pin", lambda k: k.get_user_page(k.init, addr)),
         ("unpin", lambda k: [k.unpin(page, release) for page in k.pins]),
     ]
     return [[munmap(k.init)], pin, *(RECLAIM for _ in range(2, cpus))]
+
+
+@program("pin-fast-vs-zap", cpus=3)
+def pin_fast_vs_zap(k: Any, cpus: int) -> list[list[Operation]]:
+    """CPU 0 unmaps while CPU 1 pins the page without a lock and has a device read it; CPU 2 reclaims and reuses it.
+
+    With two CPUs, CPU 0 reclaims when it has unmapped.
+    """
+    for cpu in (0, 1):
+        on_cpu(k, cpu, k.init)
+    pin: list[Operation] = [
+        ("pin", lambda k: k.get_user_pages_fast(k.init, 0)),
+        ("dma", lambda k: [k.dma(k.init, page) for page in k.pins]),
+        ("unpin", lambda k: [k.unpin(page) for page in k.pins]),
+    ]
+    reclaim = [*RECLAIM, REUSE]
+    return [[munmap(k.init), *(reclaim if cpus == 2 else [])], pin, *(reclaim for _ in range(2, cpus))]
+
+
+@program("reaper-vs-shrinker", cpus=3, needs="oom_reap_task", fault="the OOM reaper")
+def reaper_vs_shrinker(k: Any, cpus: int) -> list[list[Operation]]:
+    """CPU 0 reaps the memory of a victim whose threads still read it on the other CPUs, through live TLB entries; CPU 1
+    reclaims, and gives the block to somebody else. With two CPUs, CPU 1 is the reader too.
+    """
+    for cpu in range(2 if cpus > 2 else 1, cpus):
+        on_cpu(k, cpu, k.init)
+    readers = [[read(k.init)] for _ in range(2, cpus)]
+    reap: Operation = ("oom_reap", lambda k: k.oom_reap_task(k.init))
+    return [[reap], [*RECLAIM, REUSE, *([read(k.init)] if cpus == 2 else [])], *readers]

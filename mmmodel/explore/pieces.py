@@ -67,10 +67,17 @@ class Pieces:
     """
 
     def __init__(
-        self, build: Build, program: Program, cpus: int, kernel_class: type | None = None, **options: Any
+        self,
+        build: Build,
+        program: Program,
+        cpus: int,
+        kernel_class: type | None = None,
+        use_zero_page: bool = True,
+        **options: Any,
     ) -> None:
         order = int(ARCHES[build.arch]["huge_page_order"])
         self.kernel: Any = build.boot(cpus, (cpus + 2) << order >> 8, kernel_class)
+        self.kernel.use_zero_page = use_zero_page
         self.front = Front(self.kernel)
         self.operations = program.operations(self.front, cpus, **options)
         self.memory, self.structs, self.clock = SharedMemory(), dict[Any, Any](), Clock()
@@ -165,7 +172,7 @@ class Pieces:
             self.at += 1
             return self.path[self.at - 1]
         if self.live:
-            self._stop(name, sys._getframe(2), args)
+            self._stop(name, sys._getframe(2), args, kwargs)
         self.live = self.inside = True
         result = original(kernel, *args, **kwargs)
         self.inside = False
@@ -176,7 +183,7 @@ class Pieces:
         self.at = len(self.path)
         return value
 
-    def _stop(self, name: str, frame: Any, args: Any) -> None:
+    def _stop(self, name: str, frame: Any, args: Any, kwargs: Any) -> None:
         """Before the next step: who asks for which word, and what does it wait for?
 
         Code that runs on the way out (finally) comes here once more, and does nothing else.
@@ -186,6 +193,8 @@ class Pieces:
         waits = None
         if name in ("spin_lock", "wait_below"):
             waits = self.memory.slots[id(args[0]), "value"], args[1] if name == "wait_below" else None
+        elif name == "tlb_invalidate" and len(args) < 3 and not kwargs.get("cpus"):
+            waits = self.memory.slots[id(args[0].irqs_off), "value"], 1
         word = getattr(args[0], "name", "") if args else ""
         self.request = (frame.f_code.co_name if name in self.primitives else name, word, waits)
         raise Preempted

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
+from ..build.composed import Build
+from ..kernel.versions import VERSIONS
 from ..words import BuildError
 
 MOST_CPUS = 8
@@ -22,13 +24,26 @@ class Scenario(NamedTuple):
 
 
 class Program(NamedTuple):
-    """`set_up(kernel, cpus)` prepares the state and returns each CPU's operations; they share no local variables."""
+    """`set_up(kernel, cpus)` prepares the state and returns each CPU's operations; they share no local variables.
+
+    `needs`: a kernel function without which there is nothing to explore. `fault`: what it is about, if that is another
+    fault of the huge zero page than the report's: no fix of the report has to mend it.
+    """
 
     name: str
     says: str
     set_up: Callable[..., list[list[Operation]]]
     cpus: int
     fewest: int
+    needs: str = ""
+    fault: str = ""
+
+    def lacking(self, build: Build) -> str:
+        """Why a build cannot have this scenario; empty if it can."""
+        if not self.needs or hasattr(build.kernel_class, self.needs):
+            return ""
+        first = next(version for version, cls in VERSIONS.items() if hasattr(cls, self.needs))
+        return f"{self.name} needs {self.needs}, which {build.version} has not: {first} is the first"
 
     def operations(self, kernel: Any, cpus: int, **options: Any) -> list[list[Operation]]:
         """Run the set-up; what each CPU does then, as (name, function of the kernel).
@@ -50,6 +65,16 @@ class Program(NamedTuple):
 
 SEQUENTIAL: dict[str, Scenario] = {}
 PROGRAMS: dict[str, Program] = {}
+
+
+def fault(scenario: str) -> str:
+    """The fault a scenario is about, if that is another than the report's."""
+    return PROGRAMS[scenario].fault if scenario in PROGRAMS else ""
+
+
+def lacking(scenario: str, build: Build) -> str:
+    """Why a build cannot have a scenario; empty if it can."""
+    return PROGRAMS[scenario].lacking(build) if scenario in PROGRAMS else ""
 
 
 def known() -> list[str]:
@@ -99,15 +124,18 @@ def scenario(name: str, memory_mib: int = 256) -> Callable[[Callable[..., Ops]],
     return lambda run: register(Scenario(name, "", run, memory_mib), run)
 
 
-def program(name: str, cpus: int = 2, fewest: int = 2) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+def program(
+    name: str, cpus: int = 2, fewest: int = 2, needs: str = "", fault: str = ""
+) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Register a concurrent scenario with its default and smallest number of CPUs; its docstring says what it shows.
 
     The function sets up a booted kernel, `set_up(kernel, cpus)`, and returns for each CPU the list of its operations,
     (name, function of the kernel). They are explored in every order of their steps, and share no Python variables.
+    `needs`: a kernel function; builds without it cannot have the scenario. `fault`: see Program.
 
     Raises BuildError for a name or a number of CPUs that cannot be.
     """
     named(name)
     if not (isinstance(cpus, int) and isinstance(fewest, int) and 1 <= fewest <= cpus <= MOST_CPUS):
         raise BuildError(f"cpus of {name} must be {fewest} to {MOST_CPUS}, not {cpus!r}")
-    return lambda set_up: register(Program(name, "", set_up, cpus, fewest), set_up)
+    return lambda set_up: register(Program(name, "", set_up, cpus, fewest, needs, fault), set_up)

@@ -154,6 +154,16 @@ def split(k: Any) -> Done:
     yield from shrink(k)
 
 
+@sequence("ksm-scan")
+def ksm_scan(k: Any) -> Done:
+    """MADV_MERGEABLE memory: the scanner pins each 4K page for a moment, before a first unmap and after it."""
+    for i in (1, 2):
+        yield f"map_read_{i}", map_read(k, k.init)
+        yield f"ksm_scan_{i}", k.ksm_scan(k.init, 0, k.hpage_nr)
+        yield f"munmap_{i}", munmap(k, k.init)
+    yield from shrink(k)
+
+
 @sequence("unmap-until-panic", memory_mib=128)
 def unmap_until_panic(k: Any, cycles: int = 2000, ring: int = 100) -> Done:
     """2000 cycles of map, read, unmap while a ring of private memory is written, verified and replaced."""

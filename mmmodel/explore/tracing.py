@@ -95,6 +95,7 @@ def run(
     stop: bool = False,
     kernel_class: type | None = None,
     max_seconds: float = inf,
+    use_zero_page: bool = True,
 ) -> Trace:
     """Run a scenario; keep steps if `journal`; with `stop`, not beyond the first broken invariant.
 
@@ -107,6 +108,7 @@ def run(
     with judged(verdict, scenario.run, "boot") as clock:
         kernel = build.boot(memory_mib=scenario.memory_mib, kernel_class=kernel_class)
         kernel.costs.clear()
+        kernel.use_zero_page = use_zero_page
         notes = kernel.observer = Journal(kernel) if journal else None
         trace.dmesg, trace.steps = kernel.dmesg, notes.steps if notes else []
         bound = _run(trace, kernel, scenario, stop, deadline, clock)
@@ -117,7 +119,7 @@ def run(
             reached = f"{trace.rows[-1].op if trace.rows else 'the start'}, {len(trace.rows)} operations"
             verdict.stopped(bound, f"stopped after {reached}")
     if verdict.broken:
-        verdict.again = lambda: run(build, scenario, True, True, kernel_class).verdict
+        verdict.again = lambda: run(build, scenario, True, True, kernel_class, use_zero_page=use_zero_page).verdict
     return trace
 
 

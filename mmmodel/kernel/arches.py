@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from ..data import rows
 from .machine import one_step
-from .mm_types import Mm, MmuGather, Page, PageTable
+from .mm_types import Mm, MmuGather, Page, PageTable, Pmd
 from .versions import V4_5, VERSIONS
 
 FLUSHING = 0x10000
@@ -55,6 +55,38 @@ class Sh(Immediate):
 
 class Um(Immediate):
     """arch/um/include/asm/tlb.h: notes that a flush is needed, then frees."""
+
+
+class Arm64(V4_5):
+    """arch/arm64/include/asm/tlb.h: a gather of the whole mm flushes nothing, as its ASID is never used again."""
+
+    def tlb_flush_fullmm(self, tlb: MmuGather) -> None:
+        """Nothing. Who still runs the mm (see `oom_kill`) keeps the translations."""
+
+
+class FlushAtClear(V4_5):
+    """arch/powerpc/mm/pgtable_64.c, arch/sparc/mm/tlb.c: a huge entry is flushed when it is cleared."""
+
+    def pmdp_huge_get_and_clear_full(self, mm: Mm, index: int, full: bool) -> None:
+        """pmd_hugepage_update (powerpc), set_pmd_at (sparc64)."""
+        self.pmdp_huge_clear_flush(mm, index)
+
+
+class GupByInterrupt(V4_5):
+    """arch/x86/mm/gup.c, and mips and sh: interrupts are off while the page tables are walked, so that no flush ends
+    meanwhile, and nobody looks at the entry again."""
+
+    def gup_pmd_range(self, mm: Mm, addr: int) -> Page | None:
+        """From local_irq_disable to local_irq_enable."""
+        self.atomic_add(1, mm.irqs_off)
+        page = super().gup_pmd_range(mm, addr)
+        self.atomic_add(-1, mm.irqs_off)
+        return page
+
+    def gup_huge_pmd(self, mm: Mm, index: int, head: Page, pmd: Pmd) -> bool:
+        """get_head_page_multiple."""
+        self.get_page(head)
+        return True
 
 
 class S390(Immediate):
@@ -165,13 +197,26 @@ class S390(Immediate):
 
 
 OWN_GATHER: dict[str, type[V4_5]] = {"arm": Arm, "ia64": Ia64, "s390": S390, "sh": Sh, "um": Um}
+ARCH_CODE = (*OWN_GATHER.values(), Arm64, FlushAtClear, GupByInterrupt)
 ARCHES: dict[str, dict[str, str]] = {row["arch"]: row for row in rows("arches") if row["version"] == "v4.6.2"}
 HUGE = tuple(arch for arch, facts in ARCHES.items() if facts["thp"] == "y")
 """Those that have transparent huge pages."""
 
 
-def arch_class(arch: str, version: str) -> type[V4_5] | None:
-    """The class that stands for an architecture's own gather and TLB code; None for a generic one."""
+def own_gather(arch: str, version: str) -> type[V4_5] | None:
+    """The class that stands for an architecture's own gather; None for the generic one."""
     if arch == "s390" or list(VERSIONS).index(version) < list(VERSIONS).index("v5.2"):
         return OWN_GATHER.get(arch)
     return None
+
+
+def arch_layers(arch: str, version: str) -> tuple[type[V4_5], ...]:
+    """The classes of all that is an architecture's own: its gather, its flush, its lockless pins."""
+    facts = ARCHES[arch]
+    found = {
+        own_gather(arch, version): True,
+        Arm64: arch == "arm64",
+        FlushAtClear: facts["flush"] == "at clear",
+        GupByInterrupt: facts["gup_fast"] == "interrupts off",
+    }
+    return tuple(layer for layer, there in found.items() if layer and there)

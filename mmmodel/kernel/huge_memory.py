@@ -10,11 +10,14 @@ from .mm_types import HUGE_ZERO_PAGE, Mm, MmuGather, Page, PageTable, Pmd, Pte
 from .pgtable import PageTables
 
 HZR_ATOMICS = "huge_zero_refcount_atomics"
-FALLBACK = "VM_FAULT_FALLBACK"
+FALLBACK, OOM = "VM_FAULT_FALLBACK", "VM_FAULT_OOM"
 
 
 class HugeMemory(PageTables):
     """The functions of mm/huge_memory.c that a huge zero page meets."""
+
+    use_zero_page = True
+    """/sys/kernel/mm/transparent_hugepage/use_zero_page: may a read fault map the huge zero page?"""
 
     def boot_huge_memory(self) -> None:
         """No huge zero page yet: HZR 0, PTR NULL."""
@@ -90,16 +93,16 @@ class HugeMemory(PageTables):
     def do_huge_pmd_anonymous_page(self, mm: Mm, index: int, write: bool) -> str | None:
         """First touch of a huge-page slot: a read maps the huge zero page, a write a new page.
 
-        Returns None when done (also after losing the race for the slot), FALLBACK to try 4K pages.
+        Returns None when done (also after losing the race for the slot), FALLBACK to try 4K pages, OOM.
         """
         if not mm.maps(index * self.hpage_nr, (index + 1) * self.hpage_nr):
             return FALLBACK
-        if write:
+        if write or not self.use_zero_page:
             page = self.alloc_pages(self.hpage_order, mm.name, movable=True, compound=True)
             return FALLBACK if page is None else self._do_huge_pmd_anonymous_page(mm, index, page)
         pgtable = self.pte_alloc_one(mm)
         if pgtable is None:
-            return FALLBACK
+            return OOM
         zero_page = self.mm_get_huge_zero_page(mm)
         if zero_page is None:
             self.pte_free(mm, pgtable)
@@ -117,7 +120,7 @@ class HugeMemory(PageTables):
         pgtable = self.pte_alloc_one(mm)
         if pgtable is None:
             self.put_page(page)
-            return FALLBACK
+            return OOM
         self.spin_lock(mm.ptl)
         if mm.pmd[index].value is not None:
             self.spin_unlock(mm.ptl)
@@ -149,7 +152,9 @@ class HugeMemory(PageTables):
                 return None
             self.get_page(page)
             self.spin_unlock(mm.ptl)
-        new_page = self.alloc_pages(self.hpage_order, mm.name, movable=True, compound=True)
+        new_page = None
+        if self.transparent_hugepage_enabled(mm, index):
+            new_page = self.alloc_pages(self.hpage_order, mm.name, movable=True, compound=True)
         if new_page is None:
             self.split_huge_pmd(mm, index)
             if page is not None:
@@ -240,7 +245,7 @@ class HugeMemory(PageTables):
 
     def move_huge_pmd(self, mm: Mm, old: int, new: int) -> bool:
         """mremap of a whole huge mapping: the entry moves, no counter changes. False: the caller must split."""
-        if mm.pmd[new].value is not None:
+        if mm.pmd[new].value is not None or new in mm.nohugepage:
             return False
         self.spin_lock(mm.ptl)
         self.atomic_set(mm.pmd[new], self.xchg(mm.pmd[old], None))

@@ -232,6 +232,20 @@ class Machine:
         if var.value >= limit:
             self.oops(Deadlock(f"{var.name} never falls below {limit}, and CPU {self.cpu.id} waits for it"))
 
+    @primitive
+    def down_read_trylock(self, sem: Var) -> bool:
+        """Take a semaphore for reading, unless a writer has it; say whether it was taken."""
+        self.step(sem)
+        taken = bool(sem.value >= 0)
+        sem.value += taken
+        return taken
+
+    @primitive
+    def up_read(self, sem: Var) -> None:
+        """Release a semaphore taken for reading."""
+        self.step(sem)
+        sem.value -= 1
+
     def retry(self) -> Literal[True]:
         """The head of a retry loop: nothing computed in an earlier round is used after it. Always true."""
         return True
@@ -256,7 +270,10 @@ class Machine:
 
     @one_step
     def tlb_invalidate(self, mm: Any, index: int | None = None, cpus: list[Cpu] | None = None) -> None:
-        """Drop the translations of `mm` (of one slot, if given) on the given CPUs: all of them by default."""
+        """Drop the translations of `mm` (of one slot, if given) on the given CPUs: all of them by default.
+
+        An exploration runs a flush of all only while no CPU relies on having interrupts off (see `gup`).
+        """
         self.step(mm.tlb_word)
         self.drop_translations(mm, index, cpus)
 

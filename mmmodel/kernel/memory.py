@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from .huge_memory import HugeMemory
+from .huge_memory import OOM, HugeMemory
 from .machine import Var, set_up_only
 from .mm_types import Mm, MmuGather, Page, PageTable, Pmd, Pte
 
@@ -60,7 +60,7 @@ class Memory(HugeMemory):
         self.pmd_alloc(mm, index)
         pmd = mm.pmd[index].value
         huge = pmd is None and self.transparent_hugepage_enabled(mm, index)
-        if huge and self.do_huge_pmd_anonymous_page(mm, index, write) is None:
+        if huge and self.do_huge_pmd_anonymous_page(mm, index, write) in (None, OOM):
             return
         if pmd is not None and pmd.page is not None and write:
             if self.do_huge_pmd_wp_page(mm, index, pmd) is None:
@@ -212,10 +212,14 @@ class Memory(HugeMemory):
         nr, source, target = self.hpage_nr, old // self.hpage_nr, new // self.hpage_nr
         self.remove_vma(mm, old, old + nr)
         self.mmap(mm, new, new + nr)
+        mm.nohugepage |= {target} if source in mm.nohugepage else set()
         self.pmd_alloc(mm, target)
         pmd = mm.pmd[source].value
         if pmd is not None and pmd.page is not None:
-            self.move_huge_pmd(mm, source, target)
-        elif pmd is not None:
+            if self.move_huge_pmd(mm, source, target):
+                pmd = None
+            else:
+                self.split_huge_pmd(mm, source)
+        if pmd is not None:
             self.atomic_set(mm.pmd[target], self.xchg(mm.pmd[source], None))
         self.tlb_invalidate(mm)

@@ -67,12 +67,13 @@ class PageTable:
 class Mm:
     """struct mm_struct. `vmas` are (start, end) in 4K pages; `pmd` has one word per huge-page slot.
 
-    `mm_users`: threads; `nohugepage`: slots of VMAs with VM_NOHUGEPAGE.
+    `mm_users`: threads; `nohugepage`: slots of VMAs with VM_NOHUGEPAGE; `mmap_sem`: readers, or -1 for a writer;
+    `irqs_off`: CPUs that run it with interrupts off.
     """
 
-    __slots__ = ("__dict__", "attach_count", "deposit", "flush_mm", "huge_zero", "mm_users", "name", "nohugepage",
-                 "nr_ptes", "pgd", "pgtable_list", "pmd", "pmd_tables", "ptl", "rss", "stack", "tlb_word",
-                 "vmas")  # fmt: skip
+    __slots__ = ("__dict__", "attach_count", "deposit", "flush_mm", "huge_zero", "irqs_off", "mm_users", "mmap_sem",
+                 "name", "nohugepage", "nr_ptes", "pgd", "pgtable_list", "pmd", "pmd_tables", "ptl", "rss",
+                 "stack", "tlb_word", "vmas")  # fmt: skip
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -90,6 +91,8 @@ class Mm:
         self.tlb_word = Var(f"{name}.tlb")
         self.attach_count = Var(f"{name}.attach_count", 0)
         self.flush_mm = Var(f"{name}.flush_mm", False)
+        self.irqs_off = Var(f"{name}.irqs_off", 0)
+        self.mmap_sem = Var(f"{name}.mmap_sem", 0)
         self.pgd: Page | None = None
         self.stack: Page | None = None
 

@@ -70,8 +70,15 @@ class GenericGather(SwapState):
     def tlb_flush_mmu_tlbonly(self, tlb: MmuGather) -> None:
         """Flush the recorded range on every CPU."""
         if tlb.range:
-            self.tlb_invalidate(tlb.mm)
+            if tlb.fullmm:
+                self.tlb_flush_fullmm(tlb)
+            else:
+                self.tlb_invalidate(tlb.mm)
             tlb.range = False
+
+    def tlb_flush_fullmm(self, tlb: MmuGather) -> None:
+        """tlb_flush, when the whole address space goes."""
+        self.tlb_invalidate(tlb.mm)
 
     def tlb_flush_mmu_free(self, tlb: MmuGather) -> None:
         """Free the batches, each in one call. A batch may hold a single page."""

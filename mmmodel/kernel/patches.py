@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 from .machine import Var
 from .mm_types import MmuGather, Page
+from .oom_kill import ReaperPerVma
 from .overlay import Patch as Patch
 
 
@@ -249,8 +250,17 @@ class PfnLock(Patch):
         return self.hpage_nr
 
 
+class ReaperPerVmaPatch(Patch):
+    """What v4.15 did to the OOM reaper, taken back to v4.6: one gather for each VMA."""
+
+    name, file, since, until = "reaper-per-vma", "mm/oom_kill.c", "v4.6", "v4.9"
+    outside = "there is no OOM reaper before v4.6; from v4.15 it does that"
+
+    oom_reap_task = ReaperPerVma.oom_reap_task
+
+
 PATCHES: dict[str, type[Patch]] = {
     patch.name: patch
     for patch in (QuickHack, Q1Guard, Q1GuardPutPage, Q2, Q3, Q4, Nr1Shortcut, Nr1ShortcutGuarded, PageRefcount,
-                  SwapnMacro, Revert, PfnLock)
+                  SwapnMacro, Revert, PfnLock, ReaperPerVmaPatch)
 }  # fmt: skip

@@ -1,15 +1,15 @@
-"""Processes (kernel/fork.c, mm/mmap.c) and what a user program does: run, load, store, pin a page."""
+"""Processes (kernel/fork.c, mm/mmap.c) and what a user program does: run, load, store."""
 
 from __future__ import annotations
 
+from .gup import GetUserPages
 from .machine import TlbEntry, one_step
-from .memory import Memory
 from .mm_types import Mm, Page, PageTable, Pmd
 
 KERNEL_STACK_ORDER = 2
 
 
-class Processes(Memory):
+class Processes(GetUserPages):
     """Address spaces that come and go, and the CPUs that run them."""
 
     def boot_mm(self) -> None:
@@ -175,26 +175,3 @@ class Processes(Memory):
         if content is not None:
             page.content = content
         return page.content
-
-    # -- get_user_pages
-
-    def get_user_page(self, mm: Mm, addr: int) -> Page | None:
-        """Pin the page behind an address of a huge mapping; None when there is no such mapping (any more)."""
-        self.load(mm, addr)
-        self.spin_lock(mm.ptl)
-        pmd = mm.pmd[addr // self.hpage_nr].value
-        page: Page | None = None
-        if pmd is not None and pmd.page is not None:
-            page = self.follow_trans_huge_pmd(mm, addr)
-            self.pins += (page,) * (page is not None)
-        self.spin_unlock(mm.ptl)
-        return page
-
-    def unpin(self, page: Page, release: str = "put_page") -> None:
-        """Release a pin as most callers do (put_page) or as some drivers do (release_pages)."""
-        if release == "put_page":
-            self.put_page(page)
-        else:
-            self.release_pages((page,), 1)
-        at = self.pins.index(page)
-        self.pins = self.pins[:at] + self.pins[at + 1 :]

@@ -5,8 +5,10 @@ A version that only moved files or renamed entry points has a short class: see `
 
 from __future__ import annotations
 
+from .huge_memory import FALLBACK
 from .machine import Var
 from .mm_types import HUGE_ZERO_PAGE, Mm, MmuGather, Page, Pmd
+from .oom_kill import OomReaper, ReaperPerVma
 from .process import Processes
 
 
@@ -34,8 +36,8 @@ class V4_5(Processes):
         return len(mapped) + sum(p is page for cpu in self.cpus for batch in cpu.gather.batches for p in batch)
 
 
-class V4_6(V4_5):
-    """aa88b68c: zap hands the huge zero page to the gather, and release_pages learns to put it."""
+class V4_6(OomReaper, V4_5):
+    """aa88b68c: zap hands the huge zero page to the gather, and release_pages learns to put it. And the OOM reaper."""
 
     def zap_huge_zero_page(self, tlb: MmuGather, page: Page) -> None:
         """To the gather, to be put after the flush."""
@@ -115,8 +117,10 @@ class V4_9(V4_7):
         return "MM_ANONPAGES" if "anon" in page.flags else "MM_FILEPAGES"
 
 
-class V5_2(V4_9):
+class V5_2(ReaperPerVma, V4_9):
     """9de7d833e370 and its siblings: s390, arm, sh, ia64 and um move to the generic gather (see `arches`).
+
+    Since v4.15 the OOM reaper gathers each VMA by itself.
 
     Since 2017 a page of device memory holds its device once, however many references it has.
     """
@@ -139,6 +143,13 @@ class V5_13(V5_2):
     def is_huge_zero_pmd(self, pmd: Pmd) -> bool:
         """Compare page frame numbers; is_huge_zero_page still compares pointers."""
         return pmd.page is not None and bool(self.READ_ONCE(self.huge_zero_pfn) == pmd.page.pfn)
+
+    def do_huge_pmd_wp_page(self, mm: Mm, index: int, orig: Pmd) -> str | None:
+        """In v5.12.9 at the latest a write to a huge zero mapping splits it, and goes on with 4K pages."""
+        if not self.is_huge_zero_pmd(orig):
+            return super().do_huge_pmd_wp_page(mm, index, orig)
+        self.split_huge_pmd(mm, index)
+        return FALLBACK
 
     def release_huge_zero_page(self, page: Page) -> bool:
         """In v5.12.9 at the latest the head is looked up first, so that a tail is skipped too."""

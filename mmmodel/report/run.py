@@ -93,7 +93,8 @@ def run(
         written.write([_unended(outcome) for outcome in plan.values()])
         _remove(out, earlier | {outcome.name for outcome in plan.values()})
         task = (out.resolve(), dict(parameters), deadline, timeouts, Path(home))
-        words = _run_all(list(plan), jobs, deadline, task, stopped)
+        longest_first = sorted(plan, key=lambda path: -path.stat().st_size)
+        words = _run_all(longest_first, jobs, deadline, task, stopped)
         outcomes = [_outcome(outcome, out, words.get(path, "")) for path, outcome in plan.items()]
         kernel = environment.facts(Path(home))
         kernel |= {"versions": kernel.get("versions", {}) | environment.versions(HERE)}

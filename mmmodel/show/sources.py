@@ -13,7 +13,7 @@ from pygments.style import Style
 from pygments.token import Comment, Keyword, Name, String
 
 from ..build.composed import Build
-from ..kernel.arches import arch_class
+from ..kernel.arches import own_gather
 from ..study.blast import SEAMS
 from ..words import kernel_name
 from .html import GOOD, HZR, MONO, Html, join, tag
@@ -42,7 +42,7 @@ def beside(*columns: tuple[Build, *tuple[str, ...]]) -> Html:
 def place(build: Build, name: str) -> str:
     """What a function stands for: file:function@version. The file is the one that docstrings (or the patch) name."""
     owners: list[type] = [cls for cls in build.kernel_class.__mro__ if name in vars(cls)]
-    arch = arch_class(build.arch, build.version)
+    arch = own_gather(build.arch, build.version)
     own = [arch] if arch and owners[0].__module__.endswith(("arches", "mmu_gather")) else []
     said = [] if own else [vars(owners[0])[name].__doc__]
     for cls in (*own, *owners):

@@ -9,6 +9,7 @@ from typing import Any
 from ..build.composed import Build
 from ..explore.checking import check
 from ..explore.concurrent import PROGRAMS
+from ..explore.scenarios import fault, lacking
 from ..explore.verdict import Verdict
 from ..kernel.patches import PATCHES
 from ..words import VERDICT
@@ -27,6 +28,7 @@ QUICK: dict[str, int | None] = {
     "zap-vs-shrinker": 3,
     "fault-vs-shrinker": 2,
     "pin-vs-zap": 2,
+    "reaper-vs-shrinker": 3,
 }
 """The scenarios, with the CPUs of those that are explored: some 30 ms for all. Left out: those that run to a panic."""
 
@@ -68,6 +70,8 @@ def quick_verdicts(build: Build) -> list[Verdict]:
     """The verdict of each scenario in QUICK; one that was decided before is remembered."""
     found = []
     for scenario, cpus in QUICK.items():
+        if lacking(scenario, build):
+            continue
         verdict = _REMEMBERED.get((build, scenario))
         if verdict is None:
             verdict = check(build, scenario, cpus)
@@ -90,6 +94,14 @@ def told(verdicts: Verdicts) -> tuple[bool | None, str, str, str]:
     if not bad and not undecided:
         return True, f"{VERDICT[True]} in {'all of ' if len(verdicts) > 1 else ''}{many}", _looked_at(verdicts), ""
     told, good = bad or undecided, False if bad else None
+    if bad and not undecided and all(fault(v.scenario) for v in bad):
+        rest = f"{VERDICT[True]} in {len(verdicts) - len(bad)} of {many}, all that are about the report"
+        return (
+            False,
+            f"✓ right about the report; ✗ {', '.join(fault(v.scenario) for v in bad)} stays open",
+            f"{rest}. {why(bad[0])}",
+            "",
+        )
     number = f"{len(told)} of {many}" if len(verdicts) > 1 else many
     others = f"Nor does it hold in {_listed(bad[1:])}. " * bool(bad[1:])
     others += f"Undecided: {_listed(undecided[not bad :])}." * bool(undecided[not bad :])

@@ -12,11 +12,11 @@ from tqdm import tqdm
 
 from ..build.composed import Build
 from ..explore.checking import SCENARIOS, check
-from ..explore.scenarios import known
+from ..explore.scenarios import known, lacking
 from ..kernel.arches import ARCHES
 from ..kernel.overlay import Patch
 from ..kernel.versions import VERSIONS
-from ..words import choose
+from ..words import BuildError, choose
 from .sharing import shared
 
 Found = tuple[str, bool | None, str, str, str, int]
@@ -47,17 +47,21 @@ def matrix(
     """A table of verdicts: one row per build and scenario, columns COLUMNS.
 
     An item of `patches` is one patch or a stack of them. Builds that behave the same are checked once (see `sharing`).
-    `executor` is any concurrent.futures executor; without one everything runs here. After Ctrl-C what was not finished
-    is undecided. `holds` is None where `status` is undecided.
+    A scenario that a build cannot have is left out (`.attrs["left_out"]` says why), if not both were named. `executor`
+    is any concurrent.futures executor; without one everything runs here. After Ctrl-C what was not finished is
+    undecided. `holds` is None where `status` is undecided.
 
-    Raises BuildError for a name that does not exist.
+    Raises BuildError for a name that does not exist, or a named scenario that a named version cannot have.
     """
     stacks = [(p,) if isinstance(p, str | type) else tuple(p) for p in patches]
     names = list(dict.fromkeys(choose("scenario", s, known()) for s in scenarios or SCENARIOS))
     wanted = list(dict.fromkeys(builds(archs, versions, swap, stacks)))
+    left = {(build, name): reason for build in wanted for name in names if (reason := lacking(name, build))}
+    if left and scenarios and versions:
+        raise BuildError(next(iter(left.values())))
     found: dict[tuple[Build, str], Found] = {}
     with (
-        tqdm(total=len(wanted) * len(names), desc="verdicts", unit="", disable=not progress) as bar,
+        tqdm(total=len(wanted) * len(names) - len(left), desc="verdicts", unit="", disable=not progress) as bar,
         suppress(KeyboardInterrupt),
     ):
         for group, scenario, rows in _work(wanted, names, executor):
@@ -76,8 +80,11 @@ def matrix(
         )
         for b in wanted
         for name in names
+        if (b, name) not in left
     ]
-    return pd.DataFrame(table, columns=list(COLUMNS))
+    frame = pd.DataFrame(table, columns=list(COLUMNS))
+    frame.attrs["left_out"] = list(dict.fromkeys(left.values()))
+    return frame
 
 
 def _work(
@@ -90,7 +97,7 @@ def _work(
     sizes: dict[str, list[Build]] = {}
     for build in wanted:
         sizes.setdefault(ARCHES[build.arch]["huge_page_order"], []).append(build)
-    tasks = [(group, name) for name in reversed(names) for group in sizes.values()]
+    tasks = [([b for b in group if not lacking(name, b)], name) for name in reversed(names) for group in sizes.values()]
     if executor is None:
         yield from ((*task, verdicts(*task)) for task in tasks)
         return

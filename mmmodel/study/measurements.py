@@ -9,7 +9,7 @@ from ..build.composed import Build
 from ..data import frame
 from ..explore.sequential import SEQUENTIAL
 from ..explore.tracing import Row, Trace, run
-from ..kernel.arches import arch_class
+from ..kernel.arches import own_gather
 from ..kernel.mm_types import HUGE_ZERO_PAGE
 from ..kernel.versions import VERSIONS
 
@@ -36,10 +36,10 @@ def nearest(build: Build, scenario: str) -> Build:
     order = list(VERSIONS)
 
     def distance(other: Build) -> tuple[object, ...]:
-        own_gather = {arch_class(b.arch, b.version) is None for b in (build, other)}
+        gathers = {own_gather(b.arch, b.version) is None for b in (build, other)}
         versions = abs(order.index(other.version) - order.index(build.version))
         alike = (other.arch != build.arch, versions, other.swap != build.swap)
-        return other != build, bool(other.patches), len(own_gather), *alike
+        return other != build, bool(other.patches), len(gathers), *alike
 
     return min(_builds(scenario), key=distance)
 

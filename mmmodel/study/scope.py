@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from ..data import frame
 from ..explore.explored import steps
-from ..kernel.arches import OWN_GATHER
+from ..kernel.arches import ARCH_CODE
 from ..kernel.versions import VERSIONS
 from ..words import kernel_name
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 def scope() -> pd.DataFrame:
     """data/scope.csv: part, state, what, source, how. What is one step is named as the kernel's decorators say."""
-    marks = {name: mark for cls in (*OWN_GATHER.values(), *VERSIONS.values()) for name, mark in steps(cls).items()}
+    marks = {name: mark for cls in (*ARCH_CODE, *VERSIONS.values()) for name, mark in steps(cls).items()}
     table = frame("scope")
     for mark in set(marks.values()):
         names = sorted(kernel_name(name) for name, of in marks.items() if of == mark)
