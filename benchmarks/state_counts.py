@@ -26,14 +26,15 @@ FILE = Path(__file__).parent.parent / "data" / "state_counts.csv"
 SOURCE = "benchmarks/state_counts.py"
 COLUMNS = ("scenario", "cpus", "version", "arch", "swap", "thp", "patches", "holds", "broken",
            "states", "transitions", "depth", "source", "how")  # fmt: skip
-ARCHES = ("s390", "x86", "sh", "um", "ia64")
+ARCHES = ("s390", "x86", "powerpc", "sh", "um", "ia64")
 Case = tuple[str, int, mm.Build]
 
 
 def cases() -> Iterator[Case]:
     """Every scenario on every version; the patches where the regression is; more CPUs."""
     for (name, program), version, arch, swap in product(PROGRAMS.items(), VERSIONS, ARCHES, (True, False)):
-        yield name, program.cpus, mm.Build(version, arch, swap, thp=True)
+        if not program.lacking(build := mm.Build(version, arch, swap, thp=True)):
+            yield name, program.cpus, build
     for (name, program), patch, arch in product(PROGRAMS.items(), PATCHES, ("s390", "x86")):
         version = max("v4.6", PATCHES[patch].since, key=list(VERSIONS).index)
         yield name, program.cpus, mm.Build(version, arch, patches=(patch,))

@@ -126,3 +126,7 @@ def reaper_vs_shrinker(k: Any, cpus: int) -> list[list[Operation]]:
     readers = [[read(k.init)] for _ in range(2, cpus)]
     reap: Operation = ("oom_reap", lambda k: k.oom_reap_task(k.init))
     return [[reap], [*RECLAIM, REUSE, *([read(k.init)] if cpus == 2 else [])], *readers]
+
+
+APART = tuple(name for name, found in PROGRAMS.items() if found.fault)
+"""The scenarios of another fault than the report's."""

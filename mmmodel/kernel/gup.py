@@ -23,6 +23,13 @@ class GetUserPages(Memory):
         self.spin_unlock(mm.ptl)
         return page
 
+    def follow_trans_huge_pmd(self, mm: Mm, addr: int) -> Page:
+        """Pin the 4K page at `addr` of a huge mapping (FOLL_GET): one reference on the head, never on HZR."""
+        head = mm.pmd[addr // self.hpage_nr].value.page
+        page = self.page(head.pfn + addr % self.hpage_nr)
+        self.get_page(page)
+        return page
+
     def get_user_pages_fast(self, mm: Mm, addr: int) -> Page | None:
         """Pin without a lock; the slow way, where there is no huge mapping now."""
         return self.gup_pmd_range(mm, addr) or self.get_user_page(mm, addr)

@@ -293,12 +293,3 @@ class HugeMemory(PageTables):
         table.ptes = dict.fromkeys(range(self.hpage_nr), Pte())
         self.atomic_set(mm.pmd[index], Pmd(None, table=table))
         self.put_mapping_reference()
-
-    # -- get_user_pages
-
-    def follow_trans_huge_pmd(self, mm: Mm, addr: int) -> Page:
-        """Pin the 4K page at `addr` of a huge mapping (FOLL_GET): one reference on the head, never on HZR."""
-        head = mm.pmd[addr // self.hpage_nr].value.page
-        page = self.page(head.pfn + addr % self.hpage_nr)
-        self.get_page(page)
-        return page

@@ -232,20 +232,6 @@ class Machine:
         if var.value >= limit:
             self.oops(Deadlock(f"{var.name} never falls below {limit}, and CPU {self.cpu.id} waits for it"))
 
-    @primitive
-    def down_read_trylock(self, sem: Var) -> bool:
-        """Take a semaphore for reading, unless a writer has it; say whether it was taken."""
-        self.step(sem)
-        taken = bool(sem.value >= 0)
-        sem.value += taken
-        return taken
-
-    @primitive
-    def up_read(self, sem: Var) -> None:
-        """Release a semaphore taken for reading."""
-        self.step(sem)
-        sem.value -= 1
-
     def retry(self) -> Literal[True]:
         """The head of a retry loop: nothing computed in an earlier round is used after it. Always true."""
         return True

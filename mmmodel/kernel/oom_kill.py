@@ -2,12 +2,26 @@
 
 from __future__ import annotations
 
-from .machine import Machine
+from .machine import Machine, Var, primitive
 from .mm_types import Mm
 
 
 class OomReaper(Machine):
-    """The reaper's walk over an address space that is alive."""
+    """The reaper's walk over an address space that is alive, and the semaphore it takes (kernel/locking/rwsem.c)."""
+
+    @primitive
+    def down_read_trylock(self, sem: Var) -> bool:
+        """Take a semaphore for reading, unless a writer has it; say whether it was taken."""
+        self.step(sem)
+        taken = bool(sem.value >= 0)
+        sem.value += taken
+        return taken
+
+    @primitive
+    def up_read(self, sem: Var) -> None:
+        """Release a semaphore taken for reading."""
+        self.step(sem)
+        sem.value -= 1
 
     def oom_reap_task(self, mm: Mm) -> bool:
         """__oom_reap_task: one gather for the whole range, 0 to -1, so that it takes the mm for dead (fullmm)."""

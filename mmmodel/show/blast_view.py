@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from ..build.composed import Build
 from ..explore.checking import check
-from ..explore.concurrent import PROGRAMS
+from ..explore.concurrent import APART, PROGRAMS
 from ..kernel.arches import ARCHES
 from ..study.blast import Effect, breaks, callers
 from .html import Html, code, join, mark, table, tag
@@ -62,7 +62,9 @@ def _verdict(scenarios: Sequence[tuple[str, bool | None]]) -> Html:
         return join(mark(None, f"{len(open_)} of {len(scenarios)} undecided"), tag("small", f": {', '.join(open_)}"))
     if not wrong:
         return mark(True, f"all {len(scenarios)} hold")
-    return join(mark(False, f"{len(wrong)} of {len(scenarios)} break"), tag("small", f": {', '.join(wrong)}"))
+    words = "right about the report" if set(wrong) <= set(APART) else f"{len(wrong)} of {len(scenarios)} break"
+    rest = f"; {', '.join(wrong)} stays open" if set(wrong) <= set(APART) else f": {', '.join(wrong)}"
+    return join(mark(set(wrong) <= set(APART), words), tag("small", rest))
 
 
 def radius(effects: Iterable[Effect]) -> Html:

@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from ..build.composed import Build
 from ..data import rows
 from ..explore.checking import check
-from ..explore.concurrent import PROGRAMS
-from ..explore.scenarios import fault
+from ..explore.concurrent import APART, PROGRAMS
 from ..explore.sequential import SEQUENTIAL
 from ..kernel.arches import HUGE
 from ..kernel.patches import PATCHES, SwapnMacro
@@ -37,8 +36,6 @@ FIXES: dict[str, tuple[str, ...]] = {
 }
 """What can be merged, by the name it has in a meeting, as a stack of patches."""
 OTHERS = tuple(arch for arch in HUGE if arch != "s390")
-APART = tuple(name for name in PROGRAMS if fault(name))
-"""Scenarios of another fault than the report's."""
 CONCURRENT = tuple(name for name in PROGRAMS if name not in APART)
 COUNTER = "references-balance"
 """What breaks first where a counter is wrong; in a concurrent scenario everything else is the race."""

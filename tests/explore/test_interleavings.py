@@ -223,7 +223,8 @@ def counted() -> dict[tuple[str, str], list[dict[str, str]]]:
 
 
 def test_every_scenario_and_version_is_counted() -> None:
-    assert set(counted()) == set(product(PROGRAMS, VERSIONS))
+    wanted = {(name, v) for name, v in product(PROGRAMS, VERSIONS) if not PROGRAMS[name].lacking(mm.Build(v))}
+    assert set(counted()) == wanted
 
 
 @pytest.mark.slow

@@ -40,7 +40,7 @@ def test_a_guard_detects_but_does_not_repair(build):
     )
 
 
-@pytest.mark.parametrize("scenario", [name for name in SEQUENTIAL if name != "unmap-until-panic"])
+@pytest.mark.parametrize("scenario", [name for name in SEQUENTIAL if name not in ("unmap-until-panic", "ksm-scan")])
 @pytest.mark.parametrize("guard", ["q1-guard", "q1-guard-put-page"])
 def test_without_pins_no_guard_fires_on_a_correct_kernel(guard, scenario):
     for build in CORRECT:
