@@ -1,7 +1,8 @@
 """Run every sequential scenario on the full product of builds; nothing may end in a Python error.
 
 The product is version x arch x SWAP x THP x DEBUG_VM x (no patch or one). A run is deterministic, so it is made once
-for the builds in which all it uses means the same (mmmodel/same.py); some of those are run again, to see that it is so.
+for the builds in which all it uses means the same (mmmodel/study/sharing.py); some of those are run again, to see that
+it is so.
 
     python benchmarks/product.py                 # one arch of each kind of gather
     python benchmarks/product.py --all-arches
@@ -24,11 +25,11 @@ from typing import NamedTuple
 
 from mmmodel.build.composed import Build
 from mmmodel.explore.sequential import SEQUENTIAL
-from mmmodel.explore.sharing import shared
 from mmmodel.explore.tracing import run
 from mmmodel.kernel.arches import ARCHES
 from mmmodel.kernel.patches import PATCHES
 from mmmodel.kernel.versions import VERSIONS
+from mmmodel.study.sharing import shared
 
 KINDS = ["x86", "arm", "ia64", "s390", "sh", "um"]
 LONG = "unmap-until-panic"  # 2000 cycles; without THP there is no huge zero page, and 200 must do

@@ -100,7 +100,7 @@ def misfit(name: str, value: Any, kernel: Any) -> str:
     if isgeneratorfunction(function) != isgeneratorfunction(kernel) or iscoroutinefunction(function):
         return f"{name}: the kernel calls {name}{calls} and takes what it returns; it has no use for a generator"
     bound = hasattr(value, "__get__") and not isinstance(value, staticmethod)
-    if all(binds(own, [None] * bound, call) for call in calls_of(signature(kernel))):
+    if binds(own, [None] * bound, signature(kernel)):
         return ""
     return f"{name}{shown(own)}: the kernel calls {name}{calls}"
 
@@ -111,21 +111,17 @@ def shown(found: Signature, skip: int = 0) -> Signature:
     return Signature(parameters[skip:])
 
 
-def calls_of(kernel: Signature) -> list[tuple[int, list[str]]]:
-    """How the kernel may call its function: how many positional arguments, and the keywords."""
+def binds(own: Signature, me: list[None], kernel: Signature) -> bool:
+    """Does a function accept the calls that the kernel may make of its own: short, with keywords, with all by place?"""
     parameters = list(kernel.parameters.values())[1:]
-    positional = [p for p in parameters if p.kind is Parameter.POSITIONAL_OR_KEYWORD]
-    needed = sum(p.default is Parameter.empty for p in positional)
-    keywords = [p.name for p in parameters if p.default is not Parameter.empty]
-    more = 2 * any(p.kind is Parameter.VAR_POSITIONAL for p in parameters)
-    return [(needed, []), (needed, keywords), (len(positional) + more, [])]
-
-
-def binds(own: Signature, me: list[None], call: tuple[int, list[str]]) -> bool:
-    """Does a function accept a call?"""
-    number, keywords = call
+    required = [None for p in parameters if p.default is p.empty and p.kind is p.POSITIONAL_OR_KEYWORD]
+    keywords = {p.name: None for p in parameters if p.default is not p.empty}
+    by_place = [None for p in parameters if p.kind is p.POSITIONAL_OR_KEYWORD]
+    more = [None for p in parameters if p.kind is p.VAR_POSITIONAL] * 2
     try:
-        own.bind(*me, *[None] * number, **dict.fromkeys(keywords))
+        own.bind(*me, *required)
+        own.bind(*me, *required, **keywords)
+        own.bind(*me, *by_place, *more)
     except TypeError:
         return False
     return True

@@ -89,26 +89,23 @@ class Build:
         missing = [f"{stub.file} is not compiled: {stub.instead}" for stub in self.stubs if stub.file == patch.file]
         return missing[0] if missing else "" if overridden(patch) else "it overrides no kernel function"
 
+    def _lost(self) -> dict[str, tuple[str, bool]]:
+        """What of each patch has no effect: the reason (empty: all has one), and is it the whole patch?"""
+        patches = [(patch, self._outside(patch)) for patch in self.patch_classes]
+        return {patch.name: (outside, True) if outside else lost(self, patch) for patch, outside in patches}
+
     @property
     def without_effect(self) -> dict[str, str]:
         """Patches that change nothing in this build, and why: not applicable, or overruled."""
-        reasons = {}
-        for patch in self.patch_classes:
-            outside = self._outside(patch)
-            reason, whole = (outside, True) if outside else lost(self, patch)
-            if reason and whole:
-                reasons[patch.name] = reason
-        return reasons
+        return {name: reason for name, (reason, whole) in self._lost().items() if reason and whole}
 
     @property
     def notes(self) -> list[str]:
         """What a reader could misunderstand about the build, a sentence each: patches without effect, or in part."""
-        notes, without = [f"hypothetical: {self.arch} has no THP"] * self.hypothetical, self.without_effect
-        for patch in self.patch_classes:
-            if patch.name in without:
-                notes.append(f"{patch.name} has no effect: {without[patch.name]}")
-            elif part := lost(self, patch)[0]:
-                notes.append(f"{patch.name} has an effect in part only: {part}")
+        notes = [f"hypothetical: {self.arch} has no THP"] * self.hypothetical
+        for name, (reason, whole) in self._lost().items():
+            if reason:
+                notes.append(f"{name} has {'no effect' if whole else 'an effect in part only'}: {reason}")
         return notes
 
     @property

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from functools import partial
 from inspect import signature
-from math import inf
 from typing import Any
 
 from ..build.composed import Build, given
@@ -52,8 +50,7 @@ def check(
         return explore(build, program, number, **options)[0]
     if cpus not in (None, 1):
         raise BuildError(f"{scenario} is sequential: it takes 1 CPU; with several: {', '.join(PROGRAMS)}")
-    kernel_class, max_seconds = options.get("kernel_class"), options.get("max_seconds", inf)
-    sequential = partial(run, build, SEQUENTIAL[scenario], kernel_class=kernel_class, use_zero_page=use_zero_page)
-    verdict = sequential(journal=False, stop=True, max_seconds=max_seconds).verdict
-    with_steps = sequential(journal=True, stop=True).verdict if verdict.broken else verdict
+    limits = {name: options[name] for name in ("kernel_class", "max_seconds", "use_zero_page") if name in options}
+    verdict = run(build, SEQUENTIAL[scenario], journal=False, stop=True, **limits).verdict
+    with_steps = verdict.replay() if verdict.broken else verdict
     return with_steps if with_steps.broken else verdict

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, MutableMapping, MutableSequence, MutableSet
 from copy import copy
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
 CONTAINERS = (MutableMapping, MutableSequence, MutableSet)
 EMPTY: dict[type, Any] = {dict: {}, list: [], set: set()}
 READING = {"__len__", "__contains__", "get", "keys", "index", "count"}
 """What changes no container, and may be asked of its frozen value."""
-OPERATORS = (
-    "len contains reversed eq ne lt le gt ge add radd mul or ror and rand sub rsub xor rxor "
-    "iadd imul ior iand isub ixor setitem delitem"
-)
+OPERATORS = """len contains reversed eq ne lt le gt ge add radd mul or ror and rand sub rsub xor rxor
+               iadd imul ior iand isub ixor setitem delitem"""
 
 
 class FrozenDict(dict[Any, Any]):
@@ -47,15 +45,16 @@ class FrozenSet(frozenset[Any]):
 FROZEN = (FrozenDict, FrozenList, FrozenSet)
 
 
-KNOWN: dict[type, bool] = {}
+@cache
+def of_their_kind(cls: type) -> bool:
+    """Is it a class of lists, dictionaries, sets or their like?"""
+    return cls is Shared or (issubclass(cls, CONTAINERS) and not issubclass(cls, FROZEN))
 
 
 def container(value: Any) -> bool:
     """Is it a list, a dictionary, a set or of their kind?"""
-    cls = type(value)
-    if cls not in KNOWN:
-        KNOWN[cls] = cls is Shared or (issubclass(cls, CONTAINERS) and not issubclass(cls, FROZEN))
-    return KNOWN[cls]
+    kind: type = type(value)
+    return of_their_kind(kind)
 
 
 def freeze(value: Any) -> Any:

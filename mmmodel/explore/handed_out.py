@@ -7,10 +7,8 @@ from typing import Any
 
 from ..kernel.mm_types import Page
 
-GIVING_BACK = {
-    "put_page", "release_pages", "unpin", "_free_pages", "_free_pages_ok", "free_hot_cold_page",
-    "free_page_and_swap_cache", "free_pages_and_swap_cache",
-}  # fmt: skip
+GIVING_BACK = {"put_page", "release_pages", "unpin", "_free_pages", "_free_pages_ok", "free_hot_cold_page",
+               "free_page_and_swap_cache", "free_pages_and_swap_cache"}  # fmt: skip
 
 
 @dataclass(frozen=True, repr=False)
@@ -40,18 +38,16 @@ class Front:
 
         def call(*args: Any, **kwargs: Any) -> Any:
             named = {key: self.handed_in(name, arg) for key, arg in kwargs.items()}
-            result = value(*(self.handed_in(name, arg) for arg in args), **named)
-            return self.held(result) if name == "alloc_pages" and result is not None else result
+            page = value(*(self.handed_in(name, arg) for arg in args), **named)
+            if name != "alloc_pages" or page is None:
+                return page
+            page.life, page.holder = page.life + 1, page.owner
+            return Held(page, page.life)
 
         return call
 
     def __setattr__(self, name: str, value: Any) -> None:
         setattr(self.kernel, name, value)
-
-    def held(self, page: Page) -> Held:
-        """A page just given out."""
-        page.life, page.holder = page.life + 1, page.owner
-        return Held(page, page.life)
 
     def handed_in(self, function: str, argument: Any) -> Any:
         """An argument as the kernel takes it. Who gives a page back has no claim to it any more."""

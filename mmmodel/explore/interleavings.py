@@ -10,18 +10,18 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable
+from contextlib import nullcontext
 from functools import partial
 from typing import Any
 
 from ..build.composed import Build
-from ..kernel.machine import KernelBug
 from ..words import BuildError, kernel_name
 from .invariants import judges
-from .outside import Outside
-from .patience import DoesNotReturn, blamed, patience
+from .outside import unchanged
+from .patience import DoesNotReturn, judged, readers
 from .pieces import Pieces
 from .scenarios import Program
-from .tracing import counters, readers
+from .tracing import counters
 from .verdict import Step, Verdict
 
 
@@ -37,45 +37,36 @@ class Walk:
         self.outcomes: set[Any] = set()
 
     def run(self, max_states: float, deadline: float, progress: Callable[[int], None] | None) -> None:
-        """Walk until an invariant breaks, everything was seen, or something else comes first."""
+        """Walk level by level until an invariant breaks, everything was seen, or something else comes first."""
         try:
-            self.walk(max_states, deadline, progress)
-            if not self.found and not self.bound:
-                self.bound = self.pieces.stopped
+            level = [start := self.pieces.start()]
+            self.parents[start] = None
+            if wrong := self.pieces.wrong(*start):
+                self.found = wrong, start, -1
+            while level and not self.found and not self.bound:
+                level = self.next_level(level, max_states, deadline)
+                self.depth += bool(level)
+                if progress:
+                    progress(len(self.parents))
+            self.bound = self.bound or self.pieces.stopped
         except KeyboardInterrupt:
             self.bound = "interrupted"
         except DoesNotReturn as error:
             self.bound = str(error)
 
-    def walk(self, max_states: float, deadline: float, progress: Callable[[int], None] | None) -> None:
-        """Level by level."""
-        start = self.pieces.start()
-        self.parents[start] = None
-        if wrong := self.pieces.wrong(*start):
-            self.found = wrong, start, -1
-            return
-        level = [start]
-        while level and self.found is None and not self.bound:
-            level = self.next_level(level, max_states, deadline)
-            self.depth += bool(level)
-            if progress:
-                progress(len(self.parents))
-
     def next_level(self, level: list[Any], max_states: float, deadline: float) -> list[Any]:
         """The new states one step further; stops at the first that is wrong."""
-        further, parents, wrong = [], self.parents, self.pieces.wrong
+        further, parents = [], self.parents
         for key in level:
-            for new, cpu, events in self.successors(key):
+            for new, cpu, wrong in self.successors(key):
                 self.transitions += 1
-                if events:
-                    self.found = events[0], key, cpu
-                    return []
-                if new not in parents:
+                if not wrong and new not in parents:
                     parents[new] = key, cpu
                     further.append(new)
-                    if broke := wrong(*new):
-                        self.found = broke, key, cpu
-                        return []
+                    wrong = self.pieces.wrong(*new)
+                if wrong:
+                    self.found = wrong, key, cpu
+                    return []
             if self.found:
                 return []
             if len(parents) > max_states or time.perf_counter() > deadline:
@@ -84,14 +75,14 @@ class Walk:
         return further
 
     def successors(self, key: Any) -> list[tuple[Any, int, Any]]:
-        """What can happen next: one step of each CPU that is not finished or waiting."""
+        """What can happen next, one step of each CPU that is not finished or waiting: new state, CPU, what is wrong."""
         pieces, found, (state, places) = self.pieces, [], key
         state = pieces.memory.view(state)
         for cpu, place in enumerate(places):
             if place.function and not (place.waits and pieces.waiting(place.waits, state)):
                 piece = pieces.successor(place, state)
                 new = pieces.memory.after(state, piece.writes), (*places[:cpu], piece.place, *places[cpu + 1 :])
-                found.append((new, cpu, piece.events))
+                found.append((new, cpu, piece.events[0] if piece.events else None))
         if not found:
             self.finished(*key)
         return found
@@ -114,15 +105,15 @@ class Walk:
         owners = tuple(kernel.page(b << kernel.hpage_order).owner for b in kernel.mem_map)
         return (*counters(kernel), owners)
 
-    def path(self) -> list[tuple[Any, int]]:
-        """The steps from the start to the violation: the state before each, and whose it is."""
+    def schedule(self) -> list[int]:
+        """Whose the steps are that lead to the violation."""
         assert self.found is not None
         _, key, cpu = self.found
-        path = [(key, cpu)] if cpu >= 0 else []
+        schedule = [cpu] * (cpu >= 0)
         while self.parents[key] is not None:
             key, cpu = self.parents[key]
-            path.insert(0, (key, cpu))
-        return path
+            schedule.append(cpu)
+        return schedule[::-1]
 
 
 def describe(pieces: Pieces, key: Any, cpu: int) -> Step:
@@ -154,55 +145,37 @@ def explore(
     numbers = isinstance(max_states, int | float) and isinstance(max_seconds, int | float)
     if not (numbers and max_states >= 1 and max_seconds > 0):
         raise BuildError(f"max_states and max_seconds must be numbers above 0, not {max_states!r} and {max_seconds!r}")
-    started = time.perf_counter()
-    verdict, outcomes = Verdict(build, program.name, cpus=cpus, invariants=judges(build)), set[Any]()
-    reader = readers(build, program.set_up)
-    try:
-        with patience(bool(reader)) as clock, blamed(reader):
-            clock.start()
-            walk = Walk(pieces := Pieces(build, program, cpus, **options))
-            pieces.clock = clock
-            operations = [operation for each in pieces.operations for _, operation in each]
-            outside = Outside(build, pieces.kernel, operations, pieces.memory.things) if reader else None
-            walk.run(max_states, started + max_seconds, progress)
-            if outside:
-                outside.check()
-            _read(verdict, walk)
-            outcomes = walk.outcomes
-    except KernelBug as bug:
-        verdict.broken, verdict.what, verdict.op = bug.invariant, str(bug), "set-up"
-    except KeyboardInterrupt:
-        verdict.bound, verdict.what = "interrupted", "in the set-up"
-    except DoesNotReturn as error:
-        verdict.bound = str(error)
-        verdict.what = f"{error}, in the set-up"
+    deadline, outcomes = time.perf_counter() + max_seconds, set[Any]()
+    verdict = Verdict(build, program.name, cpus=cpus, invariants=judges(build))
+    with judged(verdict, program.set_up, "set-up") as clock:
+        walk = Walk(pieces := Pieces(build, program, cpus, **options))
+        pieces.clock = clock
+        with unchanged(build, pieces) if readers(build, program.set_up) else nullcontext():
+            walk.run(max_states, deadline, progress)
+        _read(verdict, walk)
+        outcomes = walk.outcomes
     if verdict.broken:
         schedule = [step.cpu for step in verdict.witness]
         verdict.again = partial(replay, build, program, cpus, schedule, **options)
-    verdict.seconds = time.perf_counter() - started
     return verdict, outcomes
 
 
 def _read(verdict: Verdict, walk: Walk) -> None:
     """Read a verdict off a walk."""
-    if walk.found is not None:
-        (verdict.broken, verdict.what), path = walk.found[0], walk.path()
-        verdict.witness = [describe(walk.pieces, key, cpu) for key, cpu in path]
-        verdict.op = verdict.witness[-1].function if path else "start"
+    if walk.found:
+        _replay(verdict, walk.pieces, walk.schedule())
     verdict.states, verdict.transitions = len(walk.parents), walk.transitions
-    verdict.depth, verdict.bound = len(verdict.witness) or walk.depth, "" if walk.found else walk.bound
-    if verdict.bound:
+    verdict.depth = len(verdict.witness) or walk.depth
+    if walk.bound and not walk.found:
         reached = f"none of the {verdict.states:,} states seen is wrong, {verdict.depth} steps from the start"
-        verdict.what = f"{verdict.bound}; {reached}" if "not return" in verdict.bound else reached
+        verdict.stopped(walk.bound, reached)
 
 
 def replay(build: Build, program: Program, cpus: int, schedule: Iterable[int], **options: Any) -> Verdict:
     """Run the steps of the CPUs in the given order, on a kernel booted for it: the verdict of that one run."""
     verdict = Verdict(build, program.name, cpus=cpus, invariants=judges(build))
-    try:
+    with judged(verdict, program.set_up, "set-up"):
         _replay(verdict, Pieces(build, program, cpus, **options), list(schedule))
-    except KernelBug as bug:
-        verdict.broken, verdict.what, verdict.op = bug.invariant, str(bug), "set-up"
     verdict.depth = len(verdict.witness)
     return verdict
 
@@ -212,8 +185,8 @@ def _replay(verdict: Verdict, pieces: Pieces, schedule: list[int]) -> None:
     wrong = pieces.wrong(*key)
     for cpu in schedule:
         verdict.witness.append(describe(pieces, key, cpu))
-        key, _, events = next(found for found in walk.successors(key) if found[1] == cpu)
-        wrong = events[0] if events else pieces.wrong(*key)
+        key, _, event = next(found for found in walk.successors(key) if found[1] == cpu)
+        wrong = event or pieces.wrong(*key)
     if not wrong and not walk.successors(key) and walk.found:
         wrong = walk.found[0]
     if wrong:

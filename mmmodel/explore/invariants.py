@@ -16,13 +16,13 @@ from ..kernel.mm_types import HUGE_ZERO_PAGE
 
 
 class Invariant(NamedTuple):
-    """`check(kernel)` returns what is wrong, or an empty string. `harm` judges any build; the others, bookkeeping,
-    judge only builds that keep their version's rule of who counts what."""
+    """`check(kernel)` returns what is wrong, or an empty string; what breaks an event is noted when it happens. `harm`
+    judges any build; the others, bookkeeping, only builds that keep their version's rule of who counts what."""
 
     name: str
     says: str
     when: str
-    check: Callable[[Any], str]
+    check: Callable[[Any], str] = lambda kernel: ""
     harm: bool = True
 
 
@@ -52,14 +52,15 @@ def pointer_alive(kernel: Any) -> str:
 def recognised(kernel: Any) -> str:
     """is_huge_zero_pmd against what each mapping was made for; asked without taking a step."""
     observer, kernel.observer = kernel.observer, None
-    wrong = [
-        f"{mm}: {pmd.page} mapped as {pmd.expects}, is_huge_zero_pmd says {pmd.expects != HUGE_ZERO_PAGE}"
-        for mm in kernel.mms
-        for pmd in mm.huge_mappings()
-        if kernel.is_huge_zero_pmd(pmd) != (pmd.expects == HUGE_ZERO_PAGE)
-    ]
-    kernel.observer = observer
-    return "; ".join(wrong)
+    try:
+        return "; ".join(
+            f"{mm}: {pmd.page} mapped as {pmd.expects}, is_huge_zero_pmd says {pmd.expects != HUGE_ZERO_PAGE}"
+            for mm in kernel.mms
+            for pmd in mm.huge_mappings()
+            if kernel.is_huge_zero_pmd(pmd) != (pmd.expects == HUGE_ZERO_PAGE)
+        )
+    finally:
+        kernel.observer = observer
 
 
 def shrinkable(kernel: Any) -> str:
@@ -88,20 +89,15 @@ def unlocked(kernel: Any) -> str:
     return "; ".join(f"{lock.name} is still held by CPU {lock.value}, which has left the kernel" for lock in held)
 
 
-def event(kernel: Any) -> str:
-    """Nothing to ask: what breaks it is noted when it happens."""
-    return ""
-
-
 INVARIANTS = (
     Invariant("references-balance", "each reference is counted once: 1 for the shrinker, 1 per user", "always",
               references_balance, harm=False),
     Invariant("pointer-alive", "PTR never names a page that is free or somebody else's", "always", pointer_alive),
     Invariant("recognised", "a mapping of the huge zero page is taken for one, and no other is", "always", recognised),
-    Invariant("stale-read", "nobody uses a page that is free or somebody else's", "event", event),
-    Invariant("one-owner", "a page frame has one owner, who alone gives it back, and once", "event", event),
-    Invariant("no-bug", "no BUG_ON fires", "event", event),
-    Invariant("no-complaint", "the kernel does not report a bad page or a bad counter", "event", event),
+    Invariant("stale-read", "nobody uses a page that is free or somebody else's", "event"),
+    Invariant("one-owner", "a page frame has one owner, who alone gives it back, and once", "event"),
+    Invariant("no-bug", "no BUG_ON fires", "event"),
+    Invariant("no-complaint", "the kernel does not report a bad page or a bad counter", "event"),
     Invariant("no-deadlock", "nobody waits for ever, or leaves the kernel with a lock", "always", unlocked),
     Invariant("not-leaked", "after everything is unmapped the shrinker gets the page back", "end", shrinkable),
 )  # fmt: skip

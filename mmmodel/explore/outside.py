@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Iterator
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from types import ModuleType
 from typing import Any
 
@@ -10,6 +11,7 @@ from ..build.composed import Build
 from ..kernel.mentions import functions_in, mentioned
 from ..words import BuildError
 from .explored import OUTSIDE
+from .pieces import Pieces
 from .scenarios import official
 from .snapshot import plain
 
@@ -30,24 +32,22 @@ def variables(build: Build, operations: Iterable[Any]) -> Iterator[tuple[str, An
             yield from ((name, function.__globals__[name]) for name in sorted(names))
 
 
-class Outside:
-    """What there is now, besides `things` in memory; `check` looks again."""
+@contextmanager
+def unchanged(build: Build, pieces: Pieces) -> Iterator[None]:
+    """Raise BuildError if what is not in memory is changed meanwhile."""
+    kernel, things = pieces.kernel, pieces.memory.things
+    operations = [operation for each in pieces.operations for _, operation in each]
 
-    def __init__(self, build: Build, kernel: Any, operations: list[Any], things: Container[int]) -> None:
-        self.build, self.kernel, self.operations, self.things = build, kernel, operations, things
-        self.before = self.look()
+    def look() -> dict[tuple[str, int], Any]:
+        new = [(f"self.{name}", None) for name in vars(kernel) if name not in OUTSIDE]
+        found = enumerate([*variables(build, operations), *new])
+        outside = [(n, *f) for n, f in found if id(f[1]) not in things and not isinstance(f[1], ModuleType | type)]
+        return {(name, n): plain(value, {}) for n, name, value in outside}
 
-    def look(self) -> dict[tuple[str, int], Any]:
-        """The contents of each variable."""
-        new = [(f"self.{name}", None) for name in vars(self.kernel) if name not in OUTSIDE]
-        found = [*variables(self.build, self.operations), *new]
-        known = [n for n, (_, v) in enumerate(found) if id(v) in self.things or isinstance(v, ModuleType | type)]
-        return {(name, n): plain(value, {}) for n, (name, value) in enumerate(found) if n not in known}
-
-    def check(self) -> None:
-        """Raise BuildError for one that was changed meanwhile."""
-        now = self.look()
-        for name, _ in [key for key in now if now[key] != self.before.get(key, ...)]:
+    before = look()
+    yield
+    for (name, n), value in look().items():
+        if value != before.get((name, n), ...):
             raise BuildError(
                 f"{name} is changed by code that CPUs run, and lies outside of the kernel, where no CPU finds it: "
                 "keep it there (self.x, made in boot_huge_memory; k.x, made in the set-up of the scenario)"

@@ -6,38 +6,39 @@ import ctypes
 import linecache
 import os
 import signal
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from sysconfig import get_path
 from threading import Event, Thread, current_thread, get_ident, main_thread
-from time import monotonic, process_time
-from types import FrameType, TracebackType
-from typing import Any
+from time import perf_counter, process_time
+from traceback import walk_tb
+from types import FrameType
 
+from ..build.composed import Build
 from ..kernel.machine import KernelBug
 from ..words import BuildError, kernel_name
+from .scenarios import official
+from .verdict import Verdict
 
 PATIENCE = 3.0
-"""Seconds of work (or twice as many by the clock on the wall) that one operation, or one piece of it, may take; the
-model's own take a few milliseconds."""
+"""Seconds of work that one operation, or one piece of it, may take; the model's own take a few milliseconds."""
 LOOKS = 10
-"""How often the watch looks in that time."""
+"""How often the watch looks in that time. One that waits, and does not work, may be seen twice as often."""
 OURS = (f"{Path(__file__).parents[1]}{os.sep}", "<frozen", *map(get_path, ("stdlib", "purelib", "platlib")))
 ENGINE = {"run", "piece"}
 """The functions that call kernel code and scenarios."""
 
 
 class DoesNotReturn(BaseException):
-    """A function does not come to an end: its name, or what the traceback tells."""
+    """A function does not come to an end."""
+
+    function = ""
 
     def __str__(self) -> str:
         """What stopped a run, in words."""
-        frame = last(self.__traceback__)
-        while frame and frame.f_code.co_filename == __file__:  # the handler of a signal
-            frame = frame.f_back
-        function = self.args[0] if self.args else innermost(frame)
-        return f"{kernel_name(function)} does not return"
+        return f"{kernel_name(self.function)} does not return"
 
 
 class PatchError(BuildError):
@@ -45,22 +46,21 @@ class PatchError(BuildError):
 
 
 class Clock:
-    """When the operation under way began, if there is one."""
+    """The operation under way, if there is one: when its work began, how often it was seen at it."""
 
-    began: tuple[float, float] | None = None
+    began: float | None = None
     looks = 0
 
     def start(self) -> None:
         """It begins now."""
-        self.began, self.looks = (process_time(), monotonic()), 0
+        self.began, self.looks = process_time(), 0
 
     def late(self) -> bool:
         """Has it taken too long? Not if it was seen at work a few times only: a collection of garbage, a machine that
         slept."""
-        self.looks += 1
-        worked, waited = self.began or (process_time(), monotonic())
-        long = process_time() - worked > PATIENCE or monotonic() - waited > 2 * PATIENCE
-        return long and self.looks > LOOKS / 2
+        self.looks += self.began is not None
+        worked = process_time() - (self.began or process_time())
+        return self.looks > 2 * LOOKS or (worked > PATIENCE and self.looks > LOOKS / 2)
 
 
 @contextmanager
@@ -75,8 +75,8 @@ def patience(wanted: bool) -> Iterator[Clock]:
         return
     done, thread, main = Event(), get_ident(), current_thread() is main_thread()
 
-    def stop(*_: Any) -> None:
-        raise DoesNotReturn
+    def stop(_: int, frame: FrameType | None) -> None:
+        raise does_not_return(frame)
 
     def look() -> None:
         while not done.wait(PATIENCE / LOOKS):
@@ -85,8 +85,8 @@ def patience(wanted: bool) -> Iterator[Clock]:
                 if main:
                     signal.pthread_kill(thread, signal.SIGURG)
                 else:
-                    interrupt = ctypes.pythonapi.PyThreadState_SetAsyncExc
-                    interrupt(ctypes.c_ulong(thread), ctypes.py_object(DoesNotReturn))
+                    error = ctypes.py_object(does_not_return(sys._current_frames().get(thread)))
+                    ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread), error)
 
     before = signal.signal(signal.SIGURG, stop) if main else None
     watch = Thread(target=look, daemon=True)
@@ -105,49 +105,52 @@ def patience(wanted: bool) -> Iterator[Clock]:
             signal.signal(signal.SIGURG, before)
 
 
-def last(trace: TracebackType | None) -> FrameType | None:
-    """The innermost frame of a traceback."""
-    while trace is not None and trace.tb_next is not None:
-        trace = trace.tb_next
-    return trace.tb_frame if trace else None
-
-
 def own(frame: FrameType) -> bool:
     """Is this a frame of the reader's code?"""
     return not frame.f_code.co_filename.startswith(OURS)
 
 
-def innermost(frame: FrameType | None) -> str:
-    """The function of the reader's that is under way in a frame, or else the function itself."""
+def does_not_return(frame: FrameType | None) -> type[DoesNotReturn]:
+    """The error for code under way: it names the function of the reader's, or else the innermost one."""
     found = frame
     while found is not None and not own(found) and found.f_code.co_name not in ENGINE:
         found = found.f_back
     shown = found if found is not None and own(found) else frame
-    return shown.f_code.co_name if shown else "a function"
+    return type("DoesNotReturn", (DoesNotReturn,), {"function": shown.f_code.co_name if shown else "a function"})
+
+
+def readers(build: Build, function: object) -> str:
+    """Whose code besides ours runs: the reader's patches, the reader's scenario."""
+    names = [p.__name__ for p in build.patches if isinstance(p, type)]
+    return ", ".join(names + ["the scenario"] * (not official(function)))
 
 
 @contextmanager
-def blamed(names: str) -> Iterator[None]:
-    """Turn a Python error into one line: where it happened in the reader's code (`names`: their patches).
+def judged(verdict: Verdict, function: object, where: str) -> Iterator[Clock]:
+    """Run a scenario's `function`: the verdict tells what ends it early (in `where`, if nothing else is said).
 
-    Raises PatchError.
+    Raises PatchError for a Python error, in one line that says where it happened in the reader's code.
     """
+    began, names = perf_counter(), readers(verdict.build, function)
     try:
-        yield
-    except (BuildError, KernelBug):
-        raise
+        with patience(bool(names)) as clock:
+            clock.start()
+            yield clock
+    except KernelBug as bug:
+        verdict.broken, verdict.what, verdict.op = bug.invariant, str(bug), where
+    except KeyboardInterrupt:
+        verdict.stopped("interrupted", f"stopped in the {where}")
+    except DoesNotReturn as error:
+        verdict.stopped(str(error), f"stopped in the {where}")
     except (Exception, SystemExit) as error:
-        if not names:
+        if isinstance(error, BuildError) or not names:
             raise
         raise PatchError(_line(error, names)) from None
+    verdict.seconds = perf_counter() - began
 
 
 def _line(error: BaseException, names: str) -> str:
-    frames, trace = list[Any](), error.__traceback__
-    while trace is not None:
-        if own(trace.tb_frame):
-            frames.append((trace.tb_frame.f_code, trace.tb_lineno))
-        trace = trace.tb_next
+    frames = [(frame.f_code, number) for frame, number in walk_tb(error.__traceback__) if own(frame)]
     said = f"{type(error).__name__}: {' '.join(str(error).split())}"
     if not frames:
         return f"with {names} the kernel fails: {said}"

@@ -23,7 +23,7 @@ from .containers import freeze
 from .explored import watch
 from .handed_out import Front
 from .invariants import broken
-from .patience import Clock, DoesNotReturn, innermost
+from .patience import Clock, does_not_return
 from .scenarios import Program
 from .shared_memory import Again, SharedMemory
 
@@ -83,8 +83,8 @@ class Pieces:
         self.memory, self.structs, self.clock = SharedMemory(), dict[Any, Any](), Clock()
         self.stopped, self.inside, self.live, self.request = "", False, False, FINISHED
         self.events: list[tuple[str, str]] = []
-        self.places: dict[Any, Place] = {}
-        self.verdicts: dict[Any, Any] = {}
+        moments = [(when, quiet) for when in ("always", "end") for quiet in (True, False)]
+        self.places: dict[Any, Place] = {moment: Place(-1, 0, (), True, FINISHED) for moment in moments}
         self.primitives = watch(self.kernel, self, self.memory)
         self.memory.grown, self.locks = False, len(self.kernel.locks)
 
@@ -100,13 +100,13 @@ class Pieces:
 
     # -- running one piece of kernel code
 
-    def piece(self, place: Place | None, cpu: int, state: str) -> Piece:
-        """Run the code of a CPU from `place` (None: from the start) to its next step, on `state`.
+    def piece(self, place: Place, state: str) -> Piece:
+        """Run the code of a CPU from `place` (the start, if no function waits there) to its next step, on `state`.
 
         Raises Again for words that there were not, DoesNotReturn if it waits for nothing.
         """
-        kernel, operations, index = self.kernel, self.operations[cpu], place.index if place else 0
-        self.path, self.live, outside = list(place.path) if place else [], place is None, place is None
+        kernel, cpu, index, operations = self.kernel, place.cpu, place.index, self.operations[place.cpu]
+        self.path, self.live, outside = list(place.path), not place.function, not place.function
         self.at, self.heads, self.visits = 0, dict[Any, tuple[int, dict[str, Any]]](), Counter[Any]()
         kernel.cpu = kernel.cpus[cpu]
         self.begin(state, cpu, index)
@@ -133,11 +133,14 @@ class Pieces:
             self.places[key] = Place(*key, self.request)
         return Piece(reads, writes, self.places[key], tuple(self.events))
 
-    def learn(self, place: Place | None, cpu: int, state: str) -> Piece:
-        """Run a piece until all that it reads was a word before."""
-        while True:
-            with suppress(Again):
-                return self.piece(place, cpu, state)
+    def ask(self, when: str, quiet: bool, state: str) -> Piece:
+        """What the invariants of a moment read, and the first of them that is broken: a piece that changes nothing."""
+        self.kernel.quiet, self.kernel.cpu = quiet, self.kernel.cpus[0]
+        self.begin(state)
+        self.inside = self.live = True
+        found = broken(self.kernel, when) or next(iter(self.events), None)
+        self.writes.clear()  # what the end of everything does is no step
+        return Piece(*self.end(), self.places[when, quiet], (found,) if found else ())
 
     def begin(self, state: str, cpu: int = -1, index: int = 0) -> None:
         """From here on, what is read and written is noted."""
@@ -153,7 +156,7 @@ class Pieces:
         memory.on_read = memory.value
         writes = tuple((slot, memory.code(slot, freeze(value))) for slot, value in self.writes.items())
         if memory.grown or len(self.kernel.locks) > self.locks:  # a lock is known by its first use
-            memory.grown, self.locks, self.verdicts = False, len(self.kernel.locks), {}
+            memory.grown, self.locks = False, len(self.kernel.locks)
             for place in self.places.values():
                 place.pieces = None
             raise Again
@@ -204,7 +207,7 @@ class Pieces:
             outer = outer.f_back
         self.visits[tuple(place)] += 1
         if self.visits[tuple(place)] > SPINS:
-            raise DoesNotReturn(innermost(frame))
+            raise does_not_return(frame)
 
     def _alike(self, value: Any) -> Any:
         """What a local variable has in common with itself when the code is run again."""
@@ -244,14 +247,18 @@ class Pieces:
 
     # -- walking
 
-    def successor(self, place: Place, state: str) -> Piece:
-        """The remembered piece for what `place` reads in `state`, or a new one."""
-        view = self.memory.view(state)
-        piece: Piece | None = find(place.pieces, view)
-        if piece is None:
-            piece = self.learn(place, place.cpu, state)
-            place.pieces = insert(place.pieces, piece.reads, self.memory.view(state), piece)
+    def remembered(self, place: Place, state: str, run: Callable[..., Piece], *args: Any) -> Piece:
+        """The piece known for what `place` reads in `state`, or a new one, run until all that it reads is a word."""
+        piece: Piece | None = find(place.pieces, self.memory.view(state))
+        while piece is None:
+            with suppress(Again):
+                piece = run(*args, state)
+                place.pieces = insert(place.pieces, piece.reads, self.memory.view(state), piece)
         return piece
+
+    def successor(self, place: Place, state: str) -> Piece:
+        """The next piece of the CPU at a place."""
+        return self.remembered(place, state, self.piece, place)
 
     def waiting(self, waits: tuple[int, int | None], state: str) -> bool:
         """Is a lock still held, or a word not yet below its limit?"""
@@ -261,38 +268,22 @@ class Pieces:
 
     def wrong(self, state: str, places: tuple[Place, ...]) -> tuple[str, str] | None:
         """The first invariant broken in a state."""
-        return self._asked("always", state, all(place.outside for place in places))
+        return self._asked("always", all(place.outside for place in places), state)
 
     def leaked(self, state: str) -> tuple[str, str] | None:
         """The first invariant that the end of everything breaks after a finished run. The official builds lose nothing
         while their bookkeeping is right."""
-        return None if self.kernel.official else self._asked("end", state, True)
+        return None if self.kernel.official else self._asked("end", True, state)
 
-    def _asked(self, when: str, state: str, quiet: bool) -> tuple[str, str] | None:
-        verdict = find(self.verdicts.get((when, quiet)), self.memory.view(state))
-        if verdict is None:
-            reads, verdict = self._ask(when, state, quiet)
-            known = self.verdicts.get((when, quiet))
-            self.verdicts[when, quiet] = insert(known, reads, self.memory.view(state), verdict)
-        found: tuple[str, str] | None = verdict[0]
-        return found
-
-    def _ask(self, when: str, state: str, quiet: bool) -> tuple[tuple[int, ...], list[Any]]:
-        """What an invariant reads, and what it finds."""
-        self.kernel.quiet, self.kernel.cpu = quiet, self.kernel.cpus[0]
-        while True:
-            self.begin(state)
-            self.inside = self.live = True
-            found = broken(self.kernel, when) or next(iter(self.events), None)
-            self.writes.clear()  # what the end of everything does is no step
-            with suppress(Again):
-                return self.end()[0], [found]
+    def _asked(self, when: str, quiet: bool, state: str) -> tuple[str, str] | None:
+        events = self.remembered(self.places[when, quiet], state, self.ask, when, quiet).events
+        return events[0] if events else None
 
     def start(self) -> tuple[str, tuple[Place, ...]]:
         """The state after set-up, every CPU before its first step."""
         state, places = "", []
         for cpu in range(len(self.operations)):
-            piece = self.learn(None, cpu, state)
+            piece = self.successor(Place(cpu, 0, (), True, FINISHED), state)
             places.append(piece.place)
             state = self.memory.after(state, piece.writes)
         return state, tuple(places)

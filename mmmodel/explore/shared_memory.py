@@ -11,12 +11,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from enum import Enum
 from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType
-from typing import Any
+from typing import Any, cast
 
 from ..build.composed import Build
 from ..kernel.machine import Var
 from ..words import BuildError
 from .containers import FROZEN, Shared, container, freeze
+from .snapshot import slots
 
 ABSENT = "absent"
 FIRST = "\0"
@@ -86,8 +87,8 @@ class SharedMemory:
         if id(thing) in self.things or not mutable(thing):
             return
         cls, self.things[id(thing)] = type(thing), thing
-        slotted = [field for layer in cls.__mro__ for field in vars(layer).get("__slots__", ()) if field[:2] != "__"]
-        for field in [*slotted, *vars(thing)] if hasattr(thing, "__dict__") else slotted:
+        slotted = slots(cast(Any, cls))
+        for field in [*slotted, *getattr(thing, "__dict__", ())]:
             value = getattr(thing, field, ABSENT)
             self.watch_in(value, f"{name}.{field}")
             if (field in slotted or container(value)) and field not in CONSTANT and not isinstance(value, Var):
@@ -126,12 +127,8 @@ class SharedMemory:
     def watched(self, cls: type) -> type:
         """The class whose objects know of this memory."""
         if cls not in self.classes:
-
-            def assign(thing: Any, field: str, value: Any) -> None:
-                self.assign(thing, field, value)
-
             same = {"__class__": property(lambda thing: cls), "__eq__": cls.__eq__, "__hash__": object.__hash__}
-            body = {"__slots__": (), "__setattr__": assign, **same}
+            body = {"__slots__": (), "__setattr__": lambda thing, *to: self.assign(thing, *to), **same}
             self.classes[cls] = new = type(cls.__name__, (cls,), body)
             self.classes[new] = new
         return self.classes[cls]
@@ -149,9 +146,8 @@ class SharedMemory:
         if type(value) is Shared:
             if value.slot == slot:
                 return  # as in self.notes += [...]
-            raise BuildError(
-                f"{self.names[slot]} is set to what another field holds too: give it a copy, as in list(...)"
-            )
+            where = self.names[slot]
+            raise BuildError(f"{where} is set to what another field holds too: give it a copy, as in list(...)")
         self.on_write(slot, value)
 
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import time
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from math import inf
+from time import perf_counter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..build.composed import Build, given
@@ -15,7 +15,7 @@ from ..kernel.machine import KernelBug, Var
 from ..words import BuildError, choose
 from .handed_out import Front
 from .invariants import broken, judges
-from .patience import Clock, DoesNotReturn, blamed, patience
+from .patience import Clock, DoesNotReturn, judged
 from .scenarios import Scenario, official
 from .sequential import ROUND, SEQUENTIAL
 from .snapshot import snapshot
@@ -103,96 +103,81 @@ def run(
 
     Raises PatchError for a Python error in code of the reader's.
     """
-    started = time.perf_counter()
-    verdict = Verdict(build, scenario.name, invariants=judges(build))
+    deadline, verdict = perf_counter() + max_seconds, Verdict(build, scenario.name, invariants=judges(build))
     trace = Trace(build, scenario.name, [], [], Counter(), [], verdict)
-    names = readers(build, scenario.run)
-    with patience(bool(names)) as clock, blamed(names):
-        clock.start()
-        try:
-            _run(trace, scenario, journal, stop, kernel_class, started + max_seconds, clock, use_zero_page)
-        except KernelBug as bug:
-            verdict.broken, verdict.what, verdict.op = bug.invariant, str(bug), "boot"
-        except DoesNotReturn as error:
-            verdict.bound = str(error)
-    if verdict.status == "undecided":
-        reached = f"stopped after {trace.rows[-1].op if trace.rows else 'the start'}, {len(trace.rows)} operations"
-        verdict.what = f"{verdict.bound}; {reached}" if "not return" in verdict.bound else reached
-    verdict.seconds = time.perf_counter() - started
+    with judged(verdict, scenario.run, "boot") as clock:
+        kernel = build.boot(memory_mib=scenario.memory_mib, kernel_class=kernel_class)
+        kernel.costs.clear()
+        kernel.use_zero_page = use_zero_page
+        notes = kernel.observer = Journal(kernel) if journal else None
+        trace.dmesg, trace.steps = kernel.dmesg, notes.steps if notes else []
+        bound = _run(trace, kernel, scenario, stop, deadline, clock)
+        trace.costs, kernel.observer = Counter(kernel.costs), None
+        if not bound and not verdict.broken and (wrong := broken(kernel, "end")):
+            (verdict.broken, verdict.what), verdict.op, verdict.witness = wrong, "end", trace.steps
+        if bound and not verdict.broken:
+            reached = f"{trace.rows[-1].op if trace.rows else 'the start'}, {len(trace.rows)} operations"
+            verdict.stopped(bound, f"stopped after {reached}")
     if verdict.broken:
-        verdict.again = lambda: run(build, scenario, True, True, use_zero_page=use_zero_page).verdict
+        verdict.again = lambda: run(build, scenario, True, True, kernel_class, use_zero_page=use_zero_page).verdict
     return trace
 
 
-def readers(build: Build, function: Any) -> str:
-    """Whose code besides ours runs: the reader's patches, the reader's scenario."""
-    names = [p.__name__ for p in build.patches if isinstance(p, type)]
-    return ", ".join(names + ["the scenario"] * (not official(function)))
-
-
-def _run(trace: Trace, scenario: Scenario, journal: bool, stop: bool, kernel_class: type | None, deadline: float,
-         clock: Clock, use_zero_page: bool) -> None:  # fmt: skip
-    """Run it operation by operation; what comes before the end is the bound of the verdict."""
-    kernel = trace.build.boot(memory_mib=scenario.memory_mib, kernel_class=kernel_class)
-    kernel.costs.clear()
-    kernel.use_zero_page = use_zero_page
-    trace.costs, trace.dmesg = kernel.costs, kernel.dmesg
-    notes = kernel.observer = Journal(kernel) if journal else None
-    ops, found, seen, verdict = _operations(scenario, kernel), None, set[Any](), trace.verdict
+def _run(trace: Trace, kernel: Any, scenario: Scenario, stop: bool, deadline: float, clock: Clock) -> str:
+    """Run it operation by operation; what came before its end."""
+    seen = set[Any]()
     try:
-        while True:
+        for op in _operations(scenario, kernel):
             clock.start()
-            try:
-                op = next(ops, None)
-            except KernelBug as bug:
-                op, found = None, found or (bug.invariant, str(bug))
-            except MemoryError as error:
-                kernel.dmesg.append(f"out of memory: {error}")
-                op, verdict.bound = None, "out of memory"
-            if op == ROUND:
-                if stop and known(kernel, seen):
-                    break
-                continue
-            if not isinstance(op, str | None):
-                raise BuildError(f"{scenario.name} yields the name of each operation after it, not {op!r}")
-            if notes:
-                notes.flush()
-                found = found or notes.broken
-            if op is not None:
-                trace.rows.append(Row(len(trace.rows), op, *counters(kernel)))
-            if not verdict.broken and (found := found or broken(kernel, "always")):
-                verdict.broken, verdict.what = found
-                verdict.op = op or (f"after {trace.rows[-1].op}" if trace.rows else "start")
-                verdict.witness = notes.steps[: notes.until] if notes else []
-            if not (trace.rows or found or verdict.bound):
-                raise BuildError(f"{scenario.name} yields no operation: there is nothing to judge")
-            if op is None or (stop and found):
+            if op != ROUND:
+                _note(trace, kernel, op)
+            if stop and (trace.verdict.broken or (op == ROUND and known(kernel, seen))):
                 break
-            if time.perf_counter() > deadline:
-                verdict.bound = "time"
-                break
+            if perf_counter() > deadline:
+                return "time"
+        else:
+            _note(trace, kernel)
+    except KernelBug as bug:
+        _note(trace, kernel, "", (bug.invariant, str(bug)))
+    except MemoryError as error:
+        kernel.dmesg.append(f"out of memory: {error}")
+        _note(trace, kernel)
+        return "out of memory"
     except KeyboardInterrupt:
-        verdict.bound = "interrupted"
+        return "interrupted"
     except DoesNotReturn as error:
-        verdict.bound = str(error)
+        return str(error)
+    if not (trace.rows or trace.verdict.broken):
+        raise BuildError(f"{scenario.name} yields no operation: there is nothing to judge")
+    return ""
+
+
+def _note(trace: Trace, kernel: Any, op: str = "", wrong: tuple[str, str] | None = None) -> None:
+    """Note the counters after an operation, and the invariant that broke first."""
+    verdict, notes = trace.verdict, kernel.observer
     if notes:
-        trace.steps, kernel.observer = notes.steps, None
-    trace.costs = Counter(kernel.costs)
-    if not verdict.bound and not found and (found := broken(kernel, "end")):
-        verdict.broken, verdict.what = found
-        verdict.op, verdict.witness = "end", trace.steps
-    verdict.bound *= not verdict.broken
+        notes.flush()
+        wrong = wrong or notes.broken
+    if op:
+        trace.rows.append(Row(len(trace.rows), op, *counters(kernel)))
+    if not verdict.broken and (wrong := wrong or broken(kernel, "always")):
+        verdict.broken, verdict.what = wrong
+        verdict.op = op or (f"after {trace.rows[-1].op}" if trace.rows else "start")
+        verdict.witness = trace.steps[: notes.until] if notes else []
 
 
-def _operations(scenario: Scenario, kernel: Any) -> Iterator[Any]:
+def _operations(scenario: Scenario, kernel: Any) -> Iterator[str]:
     """The operations of a scenario.
 
-    Raises BuildError if it is no generator.
+    Raises BuildError if it is no generator of their names.
     """
     found = scenario.run(kernel if official(scenario.run) else Front(kernel))
     if not isinstance(found, Iterator):
         raise BuildError(f"{scenario.name} must be a generator: yield the name of each operation after it")
-    return found
+    for op in found:
+        if not isinstance(op, str):
+            raise BuildError(f"{scenario.name} yields the name of each operation after it, not {op!r}")
+        yield op
 
 
 def known(kernel: Any, seen: set[Any]) -> bool:

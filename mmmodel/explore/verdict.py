@@ -77,6 +77,10 @@ class Verdict:
     invariants: tuple[str, ...] = ()
     again: Callable[[], Verdict] | None = field(default=None, compare=False)
 
+    def stopped(self, bound: str, reached: str) -> None:
+        """Nothing is decided: what came before an answer, and how far it got."""
+        self.bound, self.what = bound, f"{bound}; {reached}" if "not return" in bound else reached
+
     @property
     def status(self) -> str:
         """holds, broken or undecided."""

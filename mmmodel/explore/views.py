@@ -103,7 +103,7 @@ def shifted(order: Order, word: int, at: int) -> Order:
 
 
 def fence(order: Order, cpu: int, kind: str) -> Order:
-    """mb: what a CPU knows and what full barriers know becomes one; rmb: what it read counts; wmb: its writes carry it."""
+    """mb: what a CPU and all full barriers know becomes one; rmb: what it read counts; wmb: its writes carry it."""
     views = order.cpus[cpu]
     if kind == "rmb":
         return with_views(order, cpu, views._replace(now=views.read))

@@ -12,7 +12,6 @@ from ..build.composed import Build
 from ..data import rows
 from ..explore.scenarios import Ops
 from ..explore.sequential import SEQUENTIAL, munmap
-from ..explore.sharing import shared
 from ..explore.tracing import Row, run
 from ..kernel.arches import ARCHES
 from ..kernel.patches import PATCHES
@@ -20,6 +19,7 @@ from ..kernel.versions import VERSIONS
 from ..words import choose, kernel_name
 from .calls import count
 from .costs import FUNCTIONS, touch
+from .sharing import shared
 
 Stack = tuple[str, ...]
 

@@ -11,12 +11,12 @@ from tqdm import tqdm
 from ..build.composed import Build
 from ..explore.checking import SCENARIOS, check
 from ..explore.scenarios import known, lacking
-from ..explore.sharing import shared
 from ..kernel.arches import ARCHES
 from ..kernel.overlay import Patch
 from ..kernel.versions import VERSIONS
 from ..words import BuildError, choose
 from .measurements import patch_names
+from .sharing import shared
 
 Found = tuple[str, bool | None, str, str, str, int]
 INTERRUPTED: Found = ("undecided", None, "", "", "interrupted before it was finished", 0)
@@ -34,7 +34,7 @@ def matrix(
 ) -> pd.DataFrame:
     """A table of verdicts: one row per build and scenario, columns COLUMNS.
 
-    An item of `patches` is one patch or a stack of them. Builds that behave the same are checked once (see `same`).
+    An item of `patches` is one patch or a stack of them. Builds that behave the same are checked once (see `sharing`).
     A scenario that a build cannot have is left out (`.attrs["left_out"]` says why), if not both were named. `executor`
     is any concurrent.futures executor; without one everything runs here. After Ctrl-C what was not finished is
     undecided. `holds` is None where `status` is undecided.

@@ -184,3 +184,16 @@ def test_a_fault_before_the_shrinker_begins_keeps_the_page(version):
     kernel = shrinker_delayed(mm.Build(version=version), before="huge_zero_refcount")
     assert kernel.huge_zero_page.value.owner == HUGE_ZERO_PAGE
     assert broken(kernel, "always") is None
+
+
+class Asked(mm.Patch):
+    """A BUG in the very function that an invariant asks."""
+
+    def is_huge_zero_pmd(self, pmd):
+        self.BUG_ON(pmd.page is not None, "asked")
+        return super().is_huge_zero_pmd(pmd)
+
+
+def test_a_bug_that_an_invariant_runs_into_is_a_verdict_with_a_witness():
+    verdict = mm.check(mm.Build("v4.7", patches=[Asked]), "two-mappings")
+    assert (verdict.broken, verdict.what, bool(verdict.witness)) == ("no-bug", "asked", True)

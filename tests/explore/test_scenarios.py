@@ -66,6 +66,16 @@ def yields_numbers(k):
     yield 1
 
 
+def yields_none(k):
+    yield "start"
+    yield None
+
+
+def yields_rounds(k):
+    yield ""
+    yield ""
+
+
 @pytest.mark.parametrize(("make", "words"), [
     (lambda: mm.scenario("fork")(yields_numbers), "scenario of the investigation"),
     (lambda: mm.program("fork")(yields_numbers), "scenario of the investigation"),
@@ -75,6 +85,8 @@ def yields_numbers(k):
     (lambda: mm.program("mine", cpus=99), "2 to 8"),
     (lambda: mm.check(mm.Build(), mm.scenario("mine")(not_a_generator) and "mine"), "generator"),
     (lambda: mm.check(mm.Build(), mm.scenario("mine")(yields_numbers) and "mine"), "name of each operation"),
+    (lambda: mm.check(mm.Build(), mm.scenario("mine")(yields_none) and "mine"), "name of each operation"),
+    (lambda: mm.check(mm.Build(), mm.scenario("mine")(yields_rounds) and "mine"), "nothing to judge"),
     (lambda: mm.check(mm.Build(), mm.program("mine")(lambda k, cpus: 3) and "mine"), "list of operations for each CPU"),
     (lambda: mm.check(mm.Build(), mm.program("mine")(lambda k, cpus: [[], [], []]) and "mine"), "there are 2"),
     (lambda: mm.check(mm.Build(), mm.program("mine")(lambda k, cpus: [["op"]]) and "mine"), "function of the kernel"),

@@ -15,8 +15,8 @@ import mmmodel as mm
 from mmmodel.explore.concurrent import PROGRAMS, RECLAIM, REUSE, munmap, read
 from mmmodel.explore.interleavings import explore
 from mmmodel.explore.scenarios import Operation, Program
-from mmmodel.explore.sharing import UNASKED, Meaning, noting
 from mmmodel.kernel.mm_types import Mm, Page
+from mmmodel.study.sharing import UNASKED, Meaning, noting
 
 pytestmark = pytest.mark.slow
 

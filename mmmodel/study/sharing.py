@@ -14,10 +14,10 @@ from itertools import chain, dropwhile, islice
 from typing import Any, TypeVar, cast
 
 from ..build.composed import Build
-from ..kernel.machine import Machine
+from ..explore.answer_tree import NotDeterministic, find, insert
+from ..kernel.atomics import Atomics
 from ..kernel.mentions import names_in
 from ..kernel.overlay import Patch
-from .answer_tree import NotDeterministic, find, insert
 
 R = TypeVar("R")
 MISSING = object()
@@ -57,7 +57,7 @@ def below(cls: Any, name: str, layer: type) -> tuple[Any, type]:
 @cache
 def looks_around(cls: Any) -> bool:
     """Is there a layer whose code may see more of a kernel than the attributes it asks for?"""
-    layers = [layer for layer in cls.__mro__[:-1] if not issubclass(layer, Machine) and layer is not Patch]
+    layers = [layer for layer in cls.__mro__[:-1] if not issubclass(layer, Atomics) and layer is not Patch]
     return any(names_in(value) & LOOKS_AROUND for layer in layers for value in vars(layer).values())
 
 
@@ -68,7 +68,7 @@ def definitions(cls: Any) -> dict[str, Any]:
     unasked: list[Any] = []
     for layer in cls.__mro__[:-1]:
         for name, value in vars(layer).items():
-            special, means, own = name[:2] == "__", id(value), not issubclass(layer, Machine)
+            special, means, own = name[:2] == "__", id(value), not issubclass(layer, Atomics)
             if own and hasattr(value, "__code__" if special else "__set__"):
                 unasked.append(means)
             if own and name in found and hasattr(value, "__get__"):

@@ -1,7 +1,7 @@
 """Runs shared between builds: only where everything a run used means the same; and as often as that is so."""
 
 import random
-from itertools import permutations
+from itertools import permutations, product
 
 import pytest
 from hypothesis import given, settings
@@ -12,12 +12,19 @@ import mmmodel as mm
 from mmmodel.explore.answer_tree import find, insert
 from mmmodel.explore.checking import SCENARIOS, check
 from mmmodel.explore.scenarios import lacking
-from mmmodel.explore.sharing import Meaning, noting, shared
 from mmmodel.kernel.arches import ARCHES
 from mmmodel.kernel.patches import PATCHES
-from mmmodel.study.matrix import builds, verdicts
+from mmmodel.kernel.versions import VERSIONS
+from mmmodel.study.matrix import verdicts
+from mmmodel.study.sharing import Meaning, noting, shared
 
 SIZE = {arch: facts["huge_page_order"] for arch, facts in ARCHES.items()}
+
+
+def builds(archs=ARCHES, versions=VERSIONS, swap=(True, False), patches=((),)):
+    """Every combination."""
+    every = product(versions, archs, swap, patches)
+    return [mm.Build(version, arch, on, patches=tuple(stack)) for version, arch, on, stack in every]
 
 
 class Twin(mm.Patch):
