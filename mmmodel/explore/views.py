@@ -1,14 +1,14 @@
 """Weak memory as messages and views: which writes a CPU may still miss.
 
-A word that several CPUs race for is a list of messages, oldest first. A CPU may read any message that is not older than
-its *view* of the word; reading and writing move the view on. A release puts the writer's view into its message, an
-acquire takes it over, a full barrier exchanges views with one global view. Nothing is promised: a write is never seen
-before it is made, so load buffering is left out (see `study.litmus`).
+A word that CPUs race for is a list of messages, oldest first. A CPU may read any message that is not older than its
+*view* of the word; reading and writing move the view on. A release puts the writer's view into its message, an acquire
+takes it over, a full barrier exchanges views with one global view. Nothing is promised: a write is never seen before it
+is made, so load buffering is left out (see `study.litmus`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 View = tuple[int, ...]
@@ -16,8 +16,8 @@ View = tuple[int, ...]
 
 
 class Message(NamedTuple):
-    """What was written (the character of a value), what its reader learns by an acquire, and: did it follow the message
-    before it in one operation, so that nothing comes between them?"""
+    """What was written (the character of a value), what an acquire learns of it, and: did it follow the message before
+    it in one operation, so that nothing comes between them?"""
 
     code: str
     view: View
@@ -42,117 +42,94 @@ class Order(NamedTuple):
     locks: tuple[tuple[int, View], ...]
     everybody: View
 
+    @classmethod
+    def of(cls, codes: Sequence[str], cpus: int) -> Order:
+        """One message for each word, known to everybody."""
+        nothing = (0,) * len(codes)
+        return cls(tuple((Message(c, nothing),) for c in codes), (Views(*[nothing] * 4),) * cpus, (), nothing)
+
+    def readable(self, cpu: int, word: int) -> Iterator[tuple[int, str]]:
+        """The messages a CPU may read, newest first: their numbers and values."""
+        messages = self.words[word]
+        return ((at, messages[at].code) for at in range(len(messages) - 1, self.cpus[cpu].now[word] - 1, -1))
+
+    def gaps(self, cpu: int, word: int) -> Iterator[int]:
+        """Where a CPU may write: last, or before messages that it has not seen."""
+        messages = self.words[word]
+        yield len(messages)
+        yield from (at for at in range(len(messages) - 1, self.cpus[cpu].now[word], -1) if not messages[at].follows)
+
+    def after_read(self, cpu: int, word: int, at: int, acquire: bool) -> Order:
+        """A CPU has read a message."""
+        views, learnt = self.cpus[cpu], raised(self.words[word][at].view, word, at)
+        now = join(views.now, learnt) if acquire else raised(views.now, word, at)
+        return self.with_views(cpu, views._replace(now=now, read=join(join(views.read, learnt), now)))
+
+    def after_write(self, cpu: int, word: int, at: int, code: str, release: bool, follows: bool = False) -> Order:
+        """A CPU has written a message after `at` others; one that `follows` goes on with what that one released."""
+        order = self.mapped(lambda view: shifted(view, word, at)) if at < len(self.words[word]) else self
+        views = order.cpus[cpu]
+        now = raised(views.now, word, at)
+        carried = join(raised(views.fenced, word, at), now if release else views.fenced)
+        if follows:
+            carried = join(carried, order.words[word][at - 1].view)
+        messages = (*order.words[word][:at], Message(code, carried, follows), *order.words[word][at:])
+        words = (*order.words[:word], messages, *order.words[word + 1 :])
+        views = views._replace(now=now, read=raised(views.read, word, at))
+        return order._replace(words=words).with_views(cpu, views)
+
+    def after_barrier(self, cpu: int, kind: str) -> Order:
+        """mb: a CPU and all full barriers know the same; rmb: what it read counts; wmb: its writes carry what it knows."""
+        views = self.cpus[cpu]
+        if kind == "rmb":
+            return self.with_views(cpu, views._replace(now=views.read))
+        if kind == "wmb":
+            return self.with_views(cpu, views._replace(fenced=views.now))
+        known = join(views.read, self.everybody)
+        return self._replace(everybody=known).with_views(cpu, Views(known, known, known, views.unlocked))
+
+    def after_lock(self, cpu: int, slot: int, released: View | None = None) -> Order:
+        """A lock was taken: what its last owner knew. An unlock and then a lock keep writes in order for all CPUs."""
+        views = self.cpus[cpu]
+        released = join(dict(self.locks).get(slot, views.unlocked) if released is None else released, views.unlocked)
+        now = join(views.now, released)
+        return self.with_views(cpu, Views(now, join(views.read, now), join(views.fenced, released), views.unlocked))
+
+    def after_unlock(self, cpu: int, slot: int) -> Order:
+        """A lock was released."""
+        views, locks = self.cpus[cpu], dict(self.locks)
+        locks[slot] = join(locks.get(slot, views.now), views.now)
+        return self._replace(locks=tuple(sorted(locks.items()))).with_views(cpu, views._replace(unlocked=views.now))
+
+    def forgotten(self, finished: Sequence[bool]) -> Order:
+        """Without the messages that nobody can read any more, and without what CPUs know that have finished."""
+        last = tuple(len(messages) - 1 for messages in self.words)
+        cpus = tuple(Views(*[last] * 4) if done else of for of, done in zip(self.cpus, finished, strict=True))
+        oldest = tuple(map(min, *(views.now for views in cpus), last))
+        words = tuple(messages[first:] for messages, first in zip(self.words, oldest, strict=True))
+        words = tuple((messages[0]._replace(follows=False), *messages[1:]) for messages in words)
+        order = self._replace(words=words, cpus=cpus).mapped(
+            lambda view: tuple(max(0, number - first) for number, first in zip(view, oldest, strict=True))
+        )
+        return order._replace(locks=tuple((slot, view) for slot, view in order.locks if any(view)))
+
+    def mapped(self, moved: Callable[[View], View]) -> Order:
+        """The same with every view changed."""
+        return Order(
+            tuple(tuple(m._replace(view=moved(m.view)) for m in messages) for messages in self.words),
+            tuple(Views(*map(moved, views)) for views in self.cpus),
+            tuple((slot, moved(view)) for slot, view in self.locks),
+            moved(self.everybody),
+        )
+
+    def with_views(self, cpu: int, views: Views) -> Order:
+        """The same, with what one CPU knows replaced."""
+        return self._replace(cpus=(*self.cpus[:cpu], views, *self.cpus[cpu + 1 :]))
+
 
 def join(one: View, other: View) -> View:
     """What both know together."""
-    return one if one is other else tuple(map(max, one, other))
-
-
-def start(codes: list[str], cpus: int) -> Order:
-    """One message for each word, known to everybody."""
-    nothing = (0,) * len(codes)
-    views = Views(nothing, nothing, nothing, nothing)
-    return Order(tuple((Message(code, nothing),) for code in codes), (views,) * cpus, (), nothing)
-
-
-def readable(order: Order, cpu: int, word: int) -> list[tuple[int, str]]:
-    """The messages a CPU may read, newest first: their numbers and values."""
-    messages = order.words[word]
-    return [(at, messages[at].code) for at in range(len(messages) - 1, order.cpus[cpu].now[word] - 1, -1)]
-
-
-def places(order: Order, cpu: int, word: int) -> Iterator[int]:
-    """Where a CPU may write: last, or before messages that it has not seen. The newest first."""
-    messages = order.words[word]
-    yield len(messages)
-    for at in range(len(messages) - 1, order.cpus[cpu].now[word], -1):
-        if not messages[at].follows:
-            yield at
-
-
-def read(order: Order, cpu: int, word: int, at: int, acquire: bool) -> Order:
-    """A CPU reads a message."""
-    views, message = order.cpus[cpu], order.words[word][at]
-    now = raised(views.now, word, at)
-    learnt = join(views.read, raised(message.view, word, at))
-    if acquire:
-        now = join(now, message.view)
-    return with_views(order, cpu, views._replace(now=now, read=join(learnt, now)))
-
-
-def write(order: Order, cpu: int, word: int, at: int, code: str, release: bool, follows: bool = False) -> Order:
-    """A CPU writes a message, after `at` others; one that `follows` continues what the message before it releases."""
-    order = shifted(order, word, at)
-    views = order.cpus[cpu]
-    now = raised(views.now, word, at)
-    carried = now if release else raised(views.fenced, word, at)
-    if follows:
-        carried = join(carried, order.words[word][at - 1].view)
-    messages = (*order.words[word][:at], Message(code, carried, follows), *order.words[word][at:])
-    words = (*order.words[:word], messages, *order.words[word + 1 :])
-    return with_views(order._replace(words=words), cpu, views._replace(now=now, read=raised(views.read, word, at)))
-
-
-def shifted(order: Order, word: int, at: int) -> Order:
-    """The same, with room for a message before number `at`."""
-
-    def moved(view: View) -> View:
-        return view if view[word] < at else (*view[:word], view[word] + 1, *view[word + 1 :])
-
-    return mapped(order, moved) if at < len(order.words[word]) else order
-
-
-def fence(order: Order, cpu: int, kind: str) -> Order:
-    """mb: what a CPU and all full barriers know becomes one; rmb: what it read counts; wmb: its writes carry it."""
-    views = order.cpus[cpu]
-    if kind == "rmb":
-        return with_views(order, cpu, views._replace(now=views.read))
-    if kind == "wmb":
-        return with_views(order, cpu, views._replace(fenced=views.now))
-    known = join(views.read, order.everybody)
-    return with_views(order._replace(everybody=known), cpu, views._replace(now=known, read=known, fenced=known))
-
-
-def lock(order: Order, cpu: int, slot: int) -> Order:
-    """Acquire: what who released the lock knew. An unlock and a lock after it keep writes in order for all CPUs."""
-    views = order.cpus[cpu]
-    released = dict(order.locks).get(slot, views.unlocked)
-    now, fenced = join(views.now, released), join(views.fenced, join(released, views.unlocked))
-    return with_views(order, cpu, Views(now, join(views.read, now), fenced, views.unlocked))
-
-
-def unlock(order: Order, cpu: int, slot: int) -> Order:
-    """Release."""
-    locks = dict(order.locks)
-    views = order.cpus[cpu]
-    locks[slot] = join(locks.get(slot, views.now), views.now)
-    return with_views(order._replace(locks=tuple(sorted(locks.items()))), cpu, views._replace(unlocked=views.now))
-
-
-def forgotten(order: Order, finished: list[bool]) -> Order:
-    """Without the messages that nobody can read any more, and without what CPUs that have finished know."""
-    last = tuple(len(messages) - 1 for messages in order.words)
-    gone = Views(last, last, last, last)
-    cpus = tuple(gone if done else views for views, done in zip(order.cpus, finished, strict=True))
-    oldest = tuple(map(min, *(views.now for views in cpus), last))
-
-    def moved(view: View) -> View:
-        return tuple(max(0, number - first) for number, first in zip(view, oldest, strict=True))
-
-    words = tuple(messages[first:] for messages, first in zip(order.words, oldest, strict=True))
-    words = tuple((messages[0]._replace(follows=False), *messages[1:]) for messages in words)
-    order = mapped(order._replace(words=words, cpus=cpus), moved)
-    return order._replace(locks=tuple((slot, view) for slot, view in order.locks if any(view)))
-
-
-def mapped(order: Order, moved: Callable[[View], View]) -> Order:
-    """The same with every view changed."""
-    return Order(
-        tuple(tuple(m._replace(view=moved(m.view)) for m in messages) for messages in order.words),
-        tuple(Views(*map(moved, views)) for views in order.cpus),
-        tuple((slot, moved(view)) for slot, view in order.locks),
-        moved(order.everybody),
-    )
+    return one if one == other else tuple(map(max, one, other))
 
 
 def raised(view: View, word: int, at: int) -> View:
@@ -160,6 +137,6 @@ def raised(view: View, word: int, at: int) -> View:
     return view if view[word] >= at else (*view[:word], at, *view[word + 1 :])
 
 
-def with_views(order: Order, cpu: int, views: Views) -> Order:
-    """The same, with what one CPU knows replaced."""
-    return order._replace(cpus=(*order.cpus[:cpu], views, *order.cpus[cpu + 1 :]))
+def shifted(view: View, word: int, at: int) -> View:
+    """A view when a message has come in before number `at`."""
+    return view if view[word] < at else (*view[:word], view[word] + 1, *view[word + 1 :])

@@ -26,7 +26,7 @@ PARAMETERS = {"version": "v4.6", "arch": "s390", "swap": True, "patches": []}
 COVERING = {
     "default": {},
     "hack": {"patches": ["quick-hack"]},
-    "fixed-noswap": {"version": "v4.7", "swap": False, "patches": ["q4"]},
+    "fixed-noswap": {"version": "v4.7", "swap": False, "patches": ["q4", "reaper-per-vma"]},
     "guard": {"arch": "arm", "patches": ["q1-guard"]},
     "naive-guard": {"arch": "x86", "version": "v4.7", "patches": ["q1-guard-put-page"]},
     "before": {"arch": "ia64", "version": "v4.5", "swap": False, "patches": ["q3"]},
