@@ -62,43 +62,43 @@ class Order(NamedTuple):
     def after_read(self, cpu: int, word: int, at: int, acquire: bool) -> Order:
         """A CPU has read a message."""
         views, learnt = self.cpus[cpu], raised(self.words[word][at].view, word, at)
-        now = join(views.now, learnt) if acquire else raised(views.now, word, at)
-        return self.with_views(cpu, views._replace(now=now, read=join(join(views.read, learnt), now)))
+        now = joined(views.now, learnt) if acquire else raised(views.now, word, at)
+        return self.with_views(cpu, views._replace(now=now, read=joined(joined(views.read, learnt), now)))
 
     def after_write(self, cpu: int, word: int, at: int, code: str, release: bool, follows: bool = False) -> Order:
         """A CPU has written a message after `at` others; one that `follows` goes on with what that one released."""
-        order = self.mapped(lambda view: shifted(view, word, at)) if at < len(self.words[word]) else self
+        order = self.mapped(lambda view: moved_up(view, word, at)) if at < len(self.words[word]) else self
         views = order.cpus[cpu]
         now = raised(views.now, word, at)
-        carried = join(raised(views.fenced, word, at), now if release else views.fenced)
+        carried = joined(raised(views.fenced, word, at), now if release else views.fenced)
         if follows:
-            carried = join(carried, order.words[word][at - 1].view)
+            carried = joined(carried, order.words[word][at - 1].view)
         messages = (*order.words[word][:at], Message(code, carried, follows), *order.words[word][at:])
         words = (*order.words[:word], messages, *order.words[word + 1 :])
         views = views._replace(now=now, read=raised(views.read, word, at))
         return order._replace(words=words).with_views(cpu, views)
 
     def after_barrier(self, cpu: int, kind: str) -> Order:
-        """mb: a CPU and all full barriers know the same; rmb: what it read counts; wmb: its writes carry what it knows."""
+        """mb: a CPU and all full barriers know the same; rmb: what it read counts; wmb: its writes carry that."""
         views = self.cpus[cpu]
         if kind == "rmb":
             return self.with_views(cpu, views._replace(now=views.read))
         if kind == "wmb":
             return self.with_views(cpu, views._replace(fenced=views.now))
-        known = join(views.read, self.everybody)
+        known = joined(views.read, self.everybody)
         return self._replace(everybody=known).with_views(cpu, Views(known, known, known, views.unlocked))
 
     def after_lock(self, cpu: int, slot: int, released: View | None = None) -> Order:
         """A lock was taken: what its last owner knew. An unlock and then a lock keep writes in order for all CPUs."""
         views = self.cpus[cpu]
-        released = join(dict(self.locks).get(slot, views.unlocked) if released is None else released, views.unlocked)
-        now = join(views.now, released)
-        return self.with_views(cpu, Views(now, join(views.read, now), join(views.fenced, released), views.unlocked))
+        released = joined(dict(self.locks).get(slot, views.unlocked) if released is None else released, views.unlocked)
+        now = joined(views.now, released)
+        return self.with_views(cpu, Views(now, joined(views.read, now), joined(views.fenced, released), views.unlocked))
 
     def after_unlock(self, cpu: int, slot: int) -> Order:
         """A lock was released."""
         views, locks = self.cpus[cpu], dict(self.locks)
-        locks[slot] = join(locks.get(slot, views.now), views.now)
+        locks[slot] = joined(locks.get(slot, views.now), views.now)
         return self._replace(locks=tuple(sorted(locks.items()))).with_views(cpu, views._replace(unlocked=views.now))
 
     def forgotten(self, finished: Sequence[bool]) -> Order:
@@ -127,7 +127,7 @@ class Order(NamedTuple):
         return self._replace(cpus=(*self.cpus[:cpu], views, *self.cpus[cpu + 1 :]))
 
 
-def join(one: View, other: View) -> View:
+def joined(one: View, other: View) -> View:
     """What both know together."""
     return one if one == other else tuple(map(max, one, other))
 
@@ -137,6 +137,6 @@ def raised(view: View, word: int, at: int) -> View:
     return view if view[word] >= at else (*view[:word], at, *view[word + 1 :])
 
 
-def shifted(view: View, word: int, at: int) -> View:
+def moved_up(view: View, word: int, at: int) -> View:
     """A view when a message has come in before number `at`."""
     return view if view[word] < at else (*view[:word], view[word] + 1, *view[word + 1 :])
