@@ -6,6 +6,7 @@ from inspect import signature
 from typing import Any
 
 from ..build.composed import Build, given
+from ..kernel.arches import ARCHES
 from ..words import BuildError, choose
 from .concurrent import PROGRAMS
 from .interleavings import explore
@@ -16,7 +17,8 @@ from .sequential import SEQUENTIAL
 from .tracing import run
 from .verdict import Verdict
 
-OPTIONS = ("max_states", "max_seconds", "progress", "kernel_class", "use_zero_page")
+MEMORY = ("sc", "tso", "weak", "arch")
+OPTIONS = ("max_states", "max_seconds", "progress", "kernel_class", "use_zero_page", "memory")
 SCENARIOS = (*SEQUENTIAL, *PROGRAMS)
 """Those of the investigation, which are checked when none is named. A reader's are found by their names."""
 
@@ -40,6 +42,9 @@ def check(
         choose("option", option, (*OPTIONS, *list(more)[2:]))
     if not isinstance(use_zero_page := options.get("use_zero_page", True), bool):
         raise BuildError(f"use_zero_page must be True or False, not {use_zero_page!r}")
+    choose("memory", options.get("memory", "sc"), MEMORY)
+    if options.get("memory") == "arch":
+        options["memory"] = ARCHES[build.arch]["memory"]
     if scenario in PROGRAMS:
         program = PROGRAMS[scenario]
         if reason := program.lacking(build):

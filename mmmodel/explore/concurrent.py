@@ -50,12 +50,17 @@ def zap_vs_shrinker(k: Any, cpus: int) -> list[list[Operation]]:
     return [[munmap(k.init)], [*RECLAIM, REUSE, *([read(k.init)] if cpus == 2 else [])], *readers]
 
 
+def unmapped(k: Any) -> None:
+    """There is a huge zero page, and nobody maps it."""
+    if k.get_huge_zero_page():
+        k.put_huge_zero_page()
+
+
 @program("fault-vs-shrinker", cpus=3)
 def fault_vs_shrinker(k: Any, cpus: int) -> list[list[Operation]]:
     """A huge zero page nobody maps any more: CPU 0 shrinks it while the others, each with its own mm, read-fault."""
     mms = processes(k, cpus - 1)
-    if k.get_huge_zero_page() is not None:
-        k.put_huge_zero_page()
+    unmapped(k)
     return [RECLAIM, *([read(mm)] for mm in mms)]
 
 
@@ -66,6 +71,36 @@ def processes(k: Any, number: int) -> list[Any]:
         k.mmap(mm, 0, k.hpage_nr)
         k.pmd_alloc(mm, 0)
     return mms
+
+
+@program("fault-unmap-vs-shrinker", cpus=3, fault="what orders its publication")
+def fault_unmap_vs_shrinker(k: Any, cpus: int) -> list[list[Operation]]:
+    """As fault-vs-shrinker, and the others unmap what they have faulted in, which asks what their entry maps."""
+    mms = processes(k, cpus - 1)
+    unmapped(k)
+    return [RECLAIM, *([read(mm), munmap(mm)] for mm in mms)]
+
+
+@program("threads-vs-shrinker", cpus=3, fault="the order of the per-mm flag")
+def threads_vs_shrinker(k: Any, cpus: int) -> list[list[Operation]]:
+    """A huge zero page nobody maps any more: CPU 0 shrinks it while threads of one process fault, each in a slot of its
+    own, and discard (MADV_DONTNEED: like a fault, with mmap_sem for reading).
+    """
+    nr = k.hpage_nr
+    k.mmap(k.init, 0, (cpus - 1) * nr)
+    k.pmd_alloc(k.init, 0)
+    unmapped(k)
+    return [RECLAIM, *([fault_at(k.init, slot * nr), discard(k.init, slot * nr, nr)] for slot in range(cpus - 1))]
+
+
+def fault_at(mm: Any, addr: int) -> Operation:
+    """Read an address."""
+    return "read", lambda k: k.load(mm, addr)
+
+
+def discard(mm: Any, addr: int, nr: int) -> Operation:
+    """Forget a slot."""
+    return "madv_dontneed", lambda k: k.madvise_dontneed(mm, addr, addr + nr)
 
 
 @program("fault-vs-fault", cpus=2)

@@ -15,8 +15,8 @@ from typing import Any, NamedTuple
 
 from ..build.composed import Build
 from ..kernel.arches import ARCHES
-from ..kernel.machine import KernelBug
-from ..kernel.mm_types import Page
+from ..kernel.machine import KernelBug, Var
+from ..kernel.mm_types import HUGE_ZERO_PAGE, Page
 from ..words import BuildError
 from .answer_tree import find, insert
 from .containers import freeze
@@ -34,6 +34,11 @@ SPINS = 100
 Request = tuple[str, str, tuple[int, int | None] | None]
 """Who asks for the next step, for which word, and for what it has to wait: a word that is free, or below a limit."""
 FINISHED: Request = ("", "", None)
+
+
+Access = tuple[str, str, int]
+"""What a step does: the primitive, what that does and orders (see `kernel.atomics.orders`), and to which word."""
+NONE: Access = ("", "", -1)
 
 
 class Preempted(BaseException):
@@ -58,6 +63,7 @@ class Piece(NamedTuple):
     writes: tuple[tuple[int, str], ...]
     place: Place
     events: tuple[tuple[str, str], ...]
+    access: Access = NONE
 
 
 class Pieces:
@@ -82,6 +88,7 @@ class Pieces:
         self.operations = program.operations(self.front, cpus, **options)
         self.memory, self.structs, self.clock = SharedMemory(), dict[Any, Any](), Clock()
         self.stopped, self.inside, self.live, self.request = "", False, False, FINISHED
+        self.access, self.relaxed = NONE, False
         self.events: list[tuple[str, str]] = []
         moments = [(when, quiet) for when in ("always", "end") for quiet in (True, False)]
         self.places: dict[Any, Place] = {moment: Place(-1, 0, (), True, FINISHED) for moment in moments}
@@ -131,7 +138,7 @@ class Pieces:
         key = (cpu, index, path, outside)
         if key not in self.places:
             self.places[key] = Place(*key, self.request)
-        return Piece(reads, writes, self.places[key], tuple(self.events))
+        return Piece(reads, writes, self.places[key], tuple(self.events), self.access)
 
     def ask(self, when: str, quiet: bool, state: str) -> Piece:
         """What the invariants of a moment read, and the first of them that is broken: a piece that changes nothing."""
@@ -148,7 +155,7 @@ class Pieces:
         self.request = FINISHED
         memory, self.reads, self.writes = self.memory, dict[int, None](), dict[int, Any]()
         memory.state, memory.on_read, memory.on_write = memory.view(state), self._read, self._write
-        self.events, self.inside, self.maker, self.made = [], False, (cpu, index), 0
+        self.events, self.inside, self.maker, self.made, self.access = [], False, (cpu, index), 0, NONE
 
     def end(self) -> tuple[tuple[int, ...], tuple[tuple[int, str], ...]]:
         """What was read, and what was written in the end."""
@@ -165,6 +172,8 @@ class Pieces:
     def step(self, original: Callable[..., Any], name: str, kernel: Any, args: Any, kwargs: Any) -> Any:
         """A step of kernel code: repeat what it gave before, take it if it is this CPU's turn, else stop here."""
         if self.inside:
+            if self.access is NONE:
+                self._accessed(original, name, args)
             return original(kernel, *args, **kwargs)
         if len(self.path) > SPINS:
             self._visit(sys._getframe(2))
@@ -174,9 +183,18 @@ class Pieces:
         if self.live:
             self._stop(name, sys._getframe(2), args, kwargs)
         self.live = self.inside = True
+        self._accessed(original, name, args)
         result = original(kernel, *args, **kwargs)
         self.inside = False
+        if self.relaxed and name == "is_huge_zero_pmd" and result != (args[0].expects == HUGE_ZERO_PAGE):
+            self.events.append(("recognised", f"{args[0].page}, mapped as {args[0].expects}: the kernel says {result}"))
         return self._observed(result)
+
+    def _accessed(self, original: Callable[..., Any], name: str, args: Any) -> None:
+        """Note the first word that a step accesses, and how."""
+        if kind := getattr(original, "order", ""):
+            word = next((arg for arg in args if isinstance(arg, Var)), self.kernel.zone_lock)
+            self.access = name, kind, self.memory.slots.get((id(word), "value"), -1)
 
     def _observed(self, value: Any) -> Any:
         self.path.append(value)

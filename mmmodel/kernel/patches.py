@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from .machine import Var
-from .mm_types import MmuGather, Page
+from .mm_types import Mm, MmuGather, Page
 from .oom_kill import ReaperPerVma
 from .overlay import Patch as Patch
 
@@ -204,10 +204,10 @@ class Revert(Patch):
         return False
 
 
-class PfnLock(Patch):
-    """The 2026 fix of CVE-2026-74632: PTR, PFN and HZR change together, under a lock."""
+class PfnLockRelaxed(Patch):
+    """Half of the 2026 fix of CVE-2026-74632: PTR, PFN and HZR change together, under a lock."""
 
-    name, file, since = "pfn-lock", "mm/huge_memory.c", "v5.13"
+    name, file, since = "pfn-lock-relaxed", "mm/huge_memory.c", "v5.13"
     outside = "there is no huge_zero_pfn before v5.13"
 
     huge_zero_pfn: Var
@@ -217,25 +217,28 @@ class PfnLock(Patch):
         super().boot_huge_memory()
         self.huge_zero_lock = Var("huge_zero_lock", None, "huge_zero_lock")
 
-    def get_huge_zero_page(self) -> Page | None:
+    def get_huge_zero_page(self) -> bool:  # type: ignore[override]
         """Fast path as before; a new page is published under the lock, or given up if another one was."""
         if self.atomic_inc_not_zero(self.huge_zero_refcount):
-            return self.READ_ONCE(self.huge_zero_page)
+            return True
         zero_page = self.alloc_huge_zero_page()
         if zero_page is None:
-            return None
+            return False
         self.spin_lock(self.huge_zero_lock)
-        present: Page | None = self.READ_ONCE(self.huge_zero_page)
-        if present is not None:
+        if self.READ_ONCE(self.huge_zero_page) is not None:
             self.atomic_inc(self.huge_zero_refcount)
             self.spin_unlock(self.huge_zero_lock)
             self._free_pages(zero_page, zero_page.order)
-            return present
+            return True
         self.WRITE_ONCE(self.huge_zero_page, zero_page)
         self.WRITE_ONCE(self.huge_zero_pfn, zero_page.pfn)
-        self.atomic_set(self.huge_zero_refcount, 2)
+        self.publish(2)
         self.spin_unlock(self.huge_zero_lock)
-        return zero_page
+        return True
+
+    def publish(self, count: int) -> None:
+        """The store that lets the lockless fast path in: it takes no lock, and may still see the old PFN."""
+        self.atomic_set(self.huge_zero_refcount, count)
 
     def shrink_huge_zero_page_scan(self) -> int:
         """All three words under the lock; the page is freed outside."""
@@ -250,6 +253,27 @@ class PfnLock(Patch):
         return self.hpage_nr
 
 
+class PfnLock(PfnLockRelaxed):
+    """The 2026 fix of CVE-2026-74632 as it was merged: the lock, and a release."""
+
+    name = "pfn-lock"
+
+    def publish(self, count: int) -> None:
+        """Who gets a reference sees PTR and PFN."""
+        self.atomic_set_release(self.huge_zero_refcount, count)
+
+
+class MmFlagAcquire(Patch):
+    """Our proposal: who sees the mm's flag sees the page of who set it."""
+
+    name, file, since = "mm-flag-acquire", "mm/huge_memory.c", "v4.9"
+    outside = "there is no flag before v4.9"
+
+    def test_huge_zero(self, mm: Mm) -> bool:
+        """test_bit_acquire."""
+        return bool(self.smp_load_acquire(mm.huge_zero))
+
+
 class ReaperPerVmaPatch(Patch):
     """What v4.15 did to the OOM reaper, taken back to v4.6: one gather for each VMA."""
 
@@ -262,5 +286,5 @@ class ReaperPerVmaPatch(Patch):
 PATCHES: dict[str, type[Patch]] = {
     patch.name: patch
     for patch in (QuickHack, Q1Guard, Q1GuardPutPage, Q2, Q3, Q4, Nr1Shortcut, Nr1ShortcutGuarded, PageRefcount,
-                  SwapnMacro, Revert, PfnLock, ReaperPerVmaPatch)
+                  SwapnMacro, Revert, PfnLock, PfnLockRelaxed, MmFlagAcquire, ReaperPerVmaPatch)
 }  # fmt: skip

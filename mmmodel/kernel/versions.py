@@ -81,12 +81,17 @@ class V4_9(V4_7):
 
     def mm_get_huge_zero_page(self, mm: Mm) -> Page | None:
         """The mm's own reference, taken once."""
-        if self.READ_ONCE(mm.huge_zero):
+        if self.test_huge_zero(mm):
             return self.READ_ONCE(self.huge_zero_page)
-        zero_page = self.get_huge_zero_page()
-        if zero_page is not None and self.xchg(mm.huge_zero, True):
+        if not self.get_huge_zero_page():
+            return None
+        if self.xchg(mm.huge_zero, True):
             self.put_huge_zero_page()
-        return self.READ_ONCE(self.huge_zero_page) if zero_page is not None else None
+        return self.READ_ONCE(self.huge_zero_page)
+
+    def test_huge_zero(self, mm: Mm) -> bool:
+        """Seam: test_bit(MMF_HUGE_ZERO_PAGE), which orders nothing."""
+        return bool(self.READ_ONCE(mm.huge_zero))
 
     def mm_put_huge_zero_page(self, mm: Mm) -> None:
         """Drop the mm's reference, if it has one."""
@@ -155,20 +160,20 @@ class V5_13(V5_2):
         """In v5.12.9 at the latest the head is looked up first, so that a tail is skipped too."""
         return super().release_huge_zero_page(self.compound_head(page))
 
-    def get_huge_zero_page(self) -> Page | None:
-        """PTR, then PFN, then HZR: three writes."""
+    def get_huge_zero_page(self) -> bool:  # type: ignore[override]
+        """PTR, then PFN, then HZR: three writes. Says whether a reference was taken; the caller reads PTR."""
         while self.retry():
             if self.atomic_inc_not_zero(self.huge_zero_refcount):
-                return self.READ_ONCE(self.huge_zero_page)
+                return True
             zero_page = self.alloc_huge_zero_page()
             if zero_page is None:
-                return None
+                return False
             if self.cmpxchg(self.huge_zero_page, None, zero_page) is not None:
                 self._free_pages(zero_page, zero_page.order)
                 continue
             self.WRITE_ONCE(self.huge_zero_pfn, zero_page.pfn)
             self.atomic_set(self.huge_zero_refcount, 2)
-            return self.READ_ONCE(self.huge_zero_page)
+            return True
 
     def shrink_huge_zero_page_scan(self) -> int:
         """HZR, then PTR, then PFN: between them another CPU may install a new page (CVE-2026-74632)."""

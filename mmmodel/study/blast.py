@@ -105,6 +105,8 @@ SEAMS = {
     "release_huge_zero_page": "release_pages",
     "zap_huge_zero_page": "zap_huge_pmd",
     "alloc_huge_zero_page": "get_huge_zero_page",
+    "publish": "get_huge_zero_page",
+    "test_huge_zero": "mm_get_huge_zero_page",
 }
 """Methods of the model that stand for lines of a kernel function."""
 

@@ -1,0 +1,207 @@
+"""Walks in which CPUs do not see each other's accesses in the order in which they are made.
+
+`tso` (x86, s390, sparc64): a store waits in a buffer of its CPU. `weak` (arm64, powerpc and others, as the kernel's own
+memory model allows it): a CPU may read older values, see `views`. The state holds the newest value of each word, so
+that invariants and waits for locks do not change; the key of a state gets a third part, which says who may still see
+what. Racy words are those of the huge zero page (HZR, PTR, PFN, the mm's flag), and what a patch or a program adds
+to the kernel; all others are seen at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from ..kernel.machine import Var
+from .pieces import Piece, Pieces, Place
+from .verdict import Step
+from .views import Order
+from .walk import Walk
+
+Successor = tuple[Any, Any, Any]
+Choice = tuple[str, Any, Piece | None]
+"""The new state, what everybody may see then, and the piece that ran (None: a store became visible)."""
+
+
+class Relaxed(Walk):
+    """A walk whose keys have a third part; `who` is a CPU and the number of its choice."""
+
+    def __init__(self, pieces: Pieces) -> None:
+        super().__init__(pieces)
+        pieces.relaxed = True
+        self.racy: dict[int, int] = {}
+
+    def start(self) -> Any:
+        """The state after set-up: everybody has seen everything."""
+        state, places = self.pieces.start()
+        kernel, memory = self.pieces.kernel, self.pieces.memory
+        own = [kernel.huge_zero_page, kernel.huge_zero_refcount, *(mm.huge_zero for mm in kernel.mms)]
+        added = [
+            value for thing in vars(kernel).values() for value in (thing.values() if type(thing) is dict else [thing])
+        ]
+        found = [word for word in (*own, *added) if isinstance(word, Var) and "lock" not in word.name]
+        words = list(dict.fromkeys(found))
+        slots = [memory.slots[id(word), "value"] for word in words]
+        self.racy = {slot: number for number, slot in enumerate(slots)}
+        view = memory.view(state)
+        return state, places, self.first([view[slot] for slot in slots], len(places))
+
+    def first(self, codes: list[str], cpus: int) -> Any:
+        """The third part of the key when everybody has seen everything. `codes`: the values of the racy words."""
+        raise NotImplementedError
+
+    def known(self, order: Any, places: tuple[Place, ...]) -> Any:
+        """The third part of a key, without what can make no difference any more."""
+        raise NotImplementedError
+
+    def choices(self, state: str, places: tuple[Place, ...], cpu: int, order: Any, ready: bool) -> Iterator[Choice]:
+        """What a CPU can do next. `ready`: its next step does not wait."""
+        raise NotImplementedError
+
+    def wrong(self, key: Any) -> Any:
+        """The first invariant broken in a state."""
+        return self.pieces.wrong(*key[:2])
+
+    def successors(self, key: Any) -> list[Successor]:
+        """One step of each CPU, with each value that it may find."""
+        state, places, order = key
+        state, found = self.pieces.memory.view(state), list[Successor]()
+        for cpu, place in enumerate(places):
+            ready = place.function and not (place.waits and self.pieces.waiting(place.waits, state))
+            for number, (new, then, piece) in enumerate(self.choices(state, places, cpu, order, ready)):
+                after = places if piece is None else (*places[:cpu], piece.place, *places[cpu + 1 :])
+                event = piece.events[0] if piece is not None and piece.events else None
+                found.append(((new, after, self.known(then, after)), (cpu, number), event))
+        if not found:
+            self.finished(key)
+        return found
+
+    def describe(self, key: Any, who: Any) -> Step:
+        """One step in words, with what it found."""
+        state, places, order = key
+        cpu, number = who
+        place, state = places[cpu], self.pieces.memory.view(state)
+        ready = place.function and not (place.waits and self.pieces.waiting(place.waits, state))
+        new, _, piece = [*self.choices(state, places, cpu, order, bool(ready))][number]
+        step = self.step(place, state, new)
+        return step if piece else step._replace(function="store buffer", word=step.more[0][0] if step.more else "")
+
+
+class Weak(Relaxed):
+    """A CPU may read values that are not older than its view."""
+
+    def __init__(self, pieces: Pieces) -> None:
+        super().__init__(pieces)
+        self.numbers: dict[Order, int] = {}
+        self.orders: list[Order] = []
+
+    def first(self, codes: list[str], cpus: int) -> Any:
+        """One message for each word."""
+        return self.number(Order.of(codes, cpus))
+
+    def number(self, order: Order) -> int:
+        """A number that stands for what everybody may see."""
+        if order not in self.numbers:
+            self.numbers[order] = len(self.orders)
+            self.orders.append(order)
+        return self.numbers[order]
+
+    def known(self, order: Any, places: tuple[Place, ...]) -> Any:
+        """The number of an order in which the past is forgotten."""
+        return self.number(order.forgotten([not place.function for place in places]))
+
+    def choices(self, state: str, places: tuple[Place, ...], cpu: int, order: Any, ready: bool) -> Iterator[Choice]:
+        """The values a step can find, and the places its store can take."""
+        if not ready:
+            return
+        order, memory, place = self.orders[order], self.pieces.memory, places[cpu]
+        piece = self.pieces.successor(place, state)
+        state = memory.view(state)
+        name, kind, slot = piece.access
+        word = self.racy.get(slot, -1)
+        if word < 0:
+            yield self.done(state, piece, self.elsewhere(order, cpu, name, kind, slot, piece), cpu)
+            return
+        written, newest = dict(piece.writes).get(slot), len(order.words[word]) - 1
+        if kind.startswith("write"):
+            for at in order.gaps(cpu, word):
+                assert written is not None
+                then = order.after_write(cpu, word, at, written, "release" in kind)
+                if name == "spin_unlock":
+                    then = then.with_views(cpu, then.cpus[cpu]._replace(unlocked=then.cpus[cpu].now))
+                yield self.done(state, piece, then, cpu, slot, hidden=at <= newest)
+            return
+        if written is not None:
+            yield self.done(state, piece, self.exchanged(order, cpu, word, name, kind, written), cpu, slot)
+            return
+        for at, code in order.readable(cpu, word):
+            found = piece if at == newest else self.pieces.successor(place, memory.after(state, [(slot, code)]))
+            if at == newest or slot not in dict(found.writes):
+                yield self.done(state, found, order.after_read(cpu, word, at, kind == "read acquire"), cpu, slot)
+
+    def exchanged(self, order: Order, cpu: int, word: int, name: str, kind: str, code: str) -> Order:
+        """A read-modify-write of the newest value."""
+        at, full = len(order.words[word]) - 1, "full" in kind
+        released = order.words[word][at].view
+        order = order.after_barrier(cpu, "mb") if full else order
+        order = order.after_read(cpu, word, at, full or "acquire" in kind)
+        order = order.after_write(cpu, word, at + 1, code, full or "release" in kind, follows=True)
+        if name == "spin_lock":
+            order = order.after_lock(cpu, -1, released)
+        return order.after_barrier(cpu, "mb") if full else order
+
+    def elsewhere(self, order: Order, cpu: int, name: str, kind: str, slot: int, piece: Piece) -> Order:
+        """What an access to a word that is not racy orders."""
+        succeeded = slot in dict(piece.writes) or not kind.startswith("rmw")
+        if kind in ("mb", "rmb", "wmb") or ("full" in kind and succeeded):
+            return order.after_barrier(cpu, kind if kind in ("rmb", "wmb") else "mb")
+        if kind == "lock":
+            return order.after_lock(cpu, slot).after_unlock(cpu, slot)
+        if "acquire" in kind and succeeded:
+            return order.after_lock(cpu, slot)
+        return order.after_unlock(cpu, slot) if "release" in kind else order
+
+    def done(
+        self, state: str, piece: Piece, order: Order, cpu: int, slot: int = -1, hidden: bool = False
+    ) -> tuple[str, Order, Piece]:
+        """The state after a piece. `hidden`: its store is older than the newest value already."""
+        for other, code in piece.writes:
+            if other in self.racy and other != slot:
+                word = self.racy[other]
+                order = order.after_write(cpu, word, len(order.words[word]), code, False)
+        writes = [(s, code) for s, code in piece.writes if not (hidden and s == slot)]
+        return self.pieces.memory.after(state, writes), order, piece
+
+
+class Tso(Relaxed):
+    """A store to a racy word waits in its CPU's buffer; every other write, and what orders, waits until it is empty."""
+
+    def first(self, codes: list[str], cpus: int) -> Any:
+        """Empty buffers."""
+        return ((),) * cpus
+
+    def known(self, order: Any, places: tuple[Place, ...]) -> Any:
+        """The buffers say it all."""
+        return order
+
+    def wrong(self, key: Any) -> Any:
+        """While a store waits, some CPU is still at work."""
+        quiet = all(place.outside for place in key[1]) and not any(key[2])
+        return self.pieces._asked("always", quiet, key[0])
+
+    def choices(self, state: str, places: tuple[Place, ...], cpu: int, order: Any, ready: bool) -> Iterator[Choice]:
+        """The next step, which sees the CPU's own stores; and the oldest store of the buffer becomes visible."""
+        memory, buffers, own = self.pieces.memory, order, order[cpu]
+        if ready:
+            piece = self.pieces.successor(places[cpu], memory.after(state, own) if own else state)
+            kind, slot = piece.access[1:]
+            if not own or kind.startswith("read") or not kind or (kind.startswith("write") and slot in self.racy):
+                waits = kind.startswith("write")
+                later = tuple((s, code) for s, code in piece.writes if waits and s == slot and s in self.racy)
+                now = [(s, code) for s, code in piece.writes if (s, code) not in later]
+                yield memory.after(state, now), (*buffers[:cpu], own + later, *buffers[cpu + 1 :]), piece
+        if own:
+            yield memory.after(state, own[:1]), (*buffers[:cpu], own[1:], *buffers[cpu + 1 :]), None
+
+
+MODELS = {"sc": Walk, "tso": Tso, "weak": Weak}

@@ -1,0 +1,133 @@
+"""A walk over pieces of kernel code, breadth first, so that the first broken invariant comes with a shortest witness.
+
+A state is the whole shared memory and the place of every CPU: where its code stands, and all it has observed since its
+operation began. States seen before are not walked again.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+from ..words import kernel_name
+from .patience import DoesNotReturn
+from .pieces import Pieces, Place
+from .tracing import counters
+from .verdict import Step
+
+
+class Walk:
+    """A breadth-first walk and what it `found`: what is wrong, in which state, after a step of which CPU (-1: none)."""
+
+    def __init__(self, pieces: Pieces) -> None:
+        self.pieces = pieces
+        self.transitions = self.depth = 0
+        self.bound = ""
+        self.parents: dict[Any, Any] = {}
+        self.found: tuple[tuple[str, str], Any, int] | None = None
+        self.outcomes: set[Any] = set()
+
+    def run(self, max_states: float, deadline: float, progress: Callable[[int], None] | None) -> None:
+        """Walk level by level until an invariant breaks, everything was seen, or something else comes first."""
+        try:
+            level = [start := self.start()]
+            self.parents[start] = None
+            if wrong := self.wrong(start):
+                self.found = wrong, start, -1
+            while level and not self.found and not self.bound:
+                level = self.next_level(level, max_states, deadline)
+                self.depth += bool(level)
+                if progress:
+                    progress(len(self.parents))
+            self.bound = self.bound or self.pieces.stopped
+        except KeyboardInterrupt:
+            self.bound = "interrupted"
+        except DoesNotReturn as error:
+            self.bound = str(error)
+
+    def start(self) -> Any:
+        """The state after set-up."""
+        return self.pieces.start()
+
+    def wrong(self, key: Any) -> Any:
+        """The first invariant broken in a state."""
+        return self.pieces.wrong(*key)
+
+    def next_level(self, level: list[Any], max_states: float, deadline: float) -> list[Any]:
+        """The new states one step further; stops at the first that is wrong."""
+        further, parents = [], self.parents
+        for key in level:
+            for new, cpu, wrong in self.successors(key):
+                self.transitions += 1
+                if not wrong and new not in parents:
+                    parents[new] = key, cpu
+                    further.append(new)
+                    wrong = self.wrong(new)
+                if wrong:
+                    self.found = wrong, key, cpu
+                    return []
+            if self.found:
+                return []
+            if len(parents) > max_states or time.perf_counter() > deadline:
+                self.bound = f"{max_states} states" if len(parents) > max_states else "time"
+                return []
+        return further
+
+    def successors(self, key: Any) -> list[tuple[Any, int, Any]]:
+        """What can happen next, one step of each CPU that is not finished or waiting: new state, CPU, what is wrong."""
+        pieces, found, (state, places) = self.pieces, [], key
+        state = pieces.memory.view(state)
+        for cpu, place in enumerate(places):
+            if place.function and not (place.waits and pieces.waiting(place.waits, state)):
+                piece = pieces.successor(place, state)
+                new = pieces.memory.after(state, piece.writes), (*places[:cpu], piece.place, *places[cpu + 1 :])
+                found.append((new, cpu, piece.events[0] if piece.events else None))
+        if not found:
+            self.finished(key)
+        return found
+
+    def finished(self, key: Any) -> None:
+        """Nobody can go on: is it the end, or a deadlock?"""
+        state, places = key[:2]
+        stuck = [f"CPU {p.cpu} waits for {p.word} in {kernel_name(p.function)}" for p in places if p.function]
+        if stuck:
+            wrong: Any = ("no-deadlock", "; ".join(stuck))
+        else:
+            self.outcomes.add(self.outcome(state))
+            wrong = self.pieces.leaked(state)
+        if wrong:
+            self.found = wrong, key, -1
+
+    def outcome(self, state: str) -> tuple[Any, ...]:
+        """What a finished run leaves: the counters, and who owns which block."""
+        kernel, memory = self.pieces.kernel, self.pieces.memory
+        memory.state = memory.view(state)
+        owners = tuple(kernel.page(b << kernel.hpage_order).owner for b in kernel.mem_map)
+        return (*counters(kernel), owners)
+
+    def schedule(self) -> list[Any]:
+        """Whose the steps are that lead to the violation."""
+        assert self.found is not None
+        _, key, who = self.found
+        schedule = [who] * (who != -1)
+        while self.parents[key] is not None:
+            key, who = self.parents[key]
+            schedule.append(who)
+        return schedule[::-1]
+
+    def describe(self, key: Any, who: Any) -> Step:
+        """One step in words: CPU, kernel function, what changed, the counters after it."""
+        state, places = key
+        piece = self.pieces.successor(places[who], state)
+        return self.step(places[who], state, self.pieces.memory.after(state, piece.writes))
+
+    def step(self, place: Place, state: str, new: str) -> Step:
+        """A step from one state to another."""
+        memory, kernel = self.pieces.memory, self.pieces.kernel
+        values, names, was, now = memory.values, memory.names, memory.view(state), memory.view(new)
+        changed = [slot for slot, code in enumerate(now) if code != was[slot]]
+        changes = tuple((names[s], values[s][was[s]], values[s][now[s]]) for s in changed)
+        memory.state = now
+        before, after = next(((b, a) for w, b, a in changes if w == place.word), (None, None))
+        return Step(place.cpu, place.function, place.word, before, after, *counters(kernel), more=changes)
