@@ -88,12 +88,13 @@ class Relaxed(Walk):
 
 
 class Weak(Relaxed):
-    """A CPU may read values that are not older than its view."""
+    """A CPU may read values that are not older than its view. What everybody may see is a number that stands for it."""
 
     def __init__(self, pieces: Pieces) -> None:
         super().__init__(pieces)
         self.numbers: dict[Order, int] = {}
         self.orders: list[Order] = []
+        self.seen: dict[Any, int] = {}
 
     def first(self, codes: list[str], cpus: int) -> Any:
         """One message for each word."""
@@ -107,70 +108,74 @@ class Weak(Relaxed):
         return self.numbers[order]
 
     def known(self, order: Any, places: tuple[Place, ...]) -> Any:
-        """The number of an order in which the past is forgotten."""
-        return self.number(order.forgotten([not place.function for place in places]))
+        """The number after what a CPU did. `order`: the number before, the CPU, what it did and wrote besides."""
+        finished = tuple(not place.function for place in places)
+        if (order, finished) not in self.seen:
+            before, cpu, (act, *args), besides = order
+            then: Order = act(self.orders[before], cpu, *args)
+            for word, code in besides:
+                then = then.after_write(cpu, word, len(then.words[word]), code, False)
+            self.seen[order, finished] = self.number(then.forgotten(finished))
+        return self.seen[order, finished]
 
     def choices(self, state: str, places: tuple[Place, ...], cpu: int, order: Any, ready: bool) -> Iterator[Choice]:
         """The values a step can find, and the places its store can take."""
         if not ready:
             return
-        order, memory, place = self.orders[order], self.pieces.memory, places[cpu]
+        views, memory, place = self.orders[order], self.pieces.memory, places[cpu]
         piece = self.pieces.successor(place, state)
-        state = memory.view(state)
         name, kind, slot = piece.access
-        word = self.racy.get(slot, -1)
+        word, written = self.racy.get(slot, -1), dict(piece.writes).get(slot)
+        newest = len(views.words[word]) - 1 if word >= 0 else 0
+
+        def done(found: Piece, *act: Any, hidden: bool = False) -> Choice:
+            """The state after a piece. `hidden`: its store is older than the newest value already."""
+            besides = tuple((self.racy[s], code) for s, code in found.writes if s in self.racy and s != slot)
+            writes = [(s, code) for s, code in found.writes if not (hidden and s == slot)]
+            return memory.after(state, writes), (order, cpu, act, besides), found
+
         if word < 0:
-            yield self.done(state, piece, self.elsewhere(order, cpu, name, kind, slot, piece), cpu)
-            return
-        written, newest = dict(piece.writes).get(slot), len(order.words[word]) - 1
-        if kind.startswith("write"):
-            for at in order.gaps(cpu, word):
-                assert written is not None
-                then = order.after_write(cpu, word, at, written, "release" in kind)
-                if name == "spin_unlock":
-                    then = then.with_views(cpu, then.cpus[cpu]._replace(unlocked=then.cpus[cpu].now))
-                yield self.done(state, piece, then, cpu, slot, hidden=at <= newest)
-            return
-        if written is not None:
-            yield self.done(state, piece, self.exchanged(order, cpu, word, name, kind, written), cpu, slot)
-            return
-        for at, code in order.readable(cpu, word):
-            found = piece if at == newest else self.pieces.successor(place, memory.after(state, [(slot, code)]))
-            if at == newest or slot not in dict(found.writes):
-                yield self.done(state, found, order.after_read(cpu, word, at, kind == "read acquire"), cpu, slot)
+            yield done(piece, elsewhere, kind, slot, written is not None)
+        elif kind.startswith("write"):
+            for at in views.gaps(cpu, word):
+                yield done(piece, stored, word, at, name, kind, written, hidden=at <= newest)
+        elif written is not None:
+            yield done(piece, exchanged, word, name, kind, written)
+        else:
+            for at, code in views.readable(cpu, word):
+                found = piece if at == newest else self.pieces.successor(place, memory.after(state, [(slot, code)]))
+                if at == newest or slot not in dict(found.writes):
+                    yield done(found, Order.after_read, word, at, kind == "read acquire")
 
-    def exchanged(self, order: Order, cpu: int, word: int, name: str, kind: str, code: str) -> Order:
-        """A read-modify-write of the newest value."""
-        at, full = len(order.words[word]) - 1, "full" in kind
-        released = order.words[word][at].view
-        order = order.after_barrier(cpu, "mb") if full else order
-        order = order.after_read(cpu, word, at, full or "acquire" in kind)
-        order = order.after_write(cpu, word, at + 1, code, full or "release" in kind, follows=True)
-        if name == "spin_lock":
-            order = order.after_lock(cpu, -1, released)
-        return order.after_barrier(cpu, "mb") if full else order
 
-    def elsewhere(self, order: Order, cpu: int, name: str, kind: str, slot: int, piece: Piece) -> Order:
-        """What an access to a word that is not racy orders."""
-        succeeded = slot in dict(piece.writes) or not kind.startswith("rmw")
-        if kind in ("mb", "rmb", "wmb") or ("full" in kind and succeeded):
-            return order.after_barrier(cpu, kind if kind in ("rmb", "wmb") else "mb")
-        if kind == "lock":
-            return order.after_lock(cpu, slot).after_unlock(cpu, slot)
-        if "acquire" in kind and succeeded:
-            return order.after_lock(cpu, slot)
-        return order.after_unlock(cpu, slot) if "release" in kind else order
+def stored(order: Order, cpu: int, word: int, at: int, name: str, kind: str, code: str) -> Order:
+    """A store to a racy word."""
+    order = order.after_write(cpu, word, at, code, "release" in kind)
+    views = order.cpus[cpu]
+    return order.with_views(cpu, views._replace(unlocked=views.now)) if name == "spin_unlock" else order
 
-    def done(
-        self, state: str, piece: Piece, order: Order, cpu: int, slot: int = -1, hidden: bool = False
-    ) -> tuple[str, Order, Piece]:
-        """The state after a piece. `hidden`: its store is older than the newest value already."""
-        for other, code in piece.writes:
-            if other in self.racy and other != slot:
-                word = self.racy[other]
-                order = order.after_write(cpu, word, len(order.words[word]), code, False)
-        writes = [(s, code) for s, code in piece.writes if not (hidden and s == slot)]
-        return self.pieces.memory.after(state, writes), order, piece
+
+def exchanged(order: Order, cpu: int, word: int, name: str, kind: str, code: str) -> Order:
+    """A read-modify-write of a racy word: of its newest value."""
+    at, full = len(order.words[word]) - 1, "full" in kind
+    released = order.words[word][at].view
+    order = order.after_barrier(cpu, "mb") if full else order
+    order = order.after_read(cpu, word, at, full or "acquire" in kind)
+    order = order.after_write(cpu, word, at + 1, code, full or "release" in kind, follows=True)
+    if name == "spin_lock":
+        order = order.after_lock(cpu, -1, released)
+    return order.after_barrier(cpu, "mb") if full else order
+
+
+def elsewhere(order: Order, cpu: int, kind: str, slot: int, wrote: bool) -> Order:
+    """What an access to a word that is not racy orders. A read-modify-write that fails orders nothing."""
+    if kind.startswith("rmw") and not wrote:
+        return order
+    if "full" in kind or kind in ("mb", "rmb", "wmb"):
+        return order.after_barrier(cpu, kind if kind in ("rmb", "wmb") else "mb")
+    if "acquire" in kind or kind == "lock":
+        order = order.after_lock(cpu, slot)
+    return order.after_unlock(cpu, slot) if "release" in kind or kind == "lock" else order
 
 
 class Tso(Relaxed):
