@@ -132,6 +132,9 @@ def first(number: int, _: object) -> None:
 @build_options
 @click.option("--sequential", is_flag=True, help="Leave the concurrent scenarios out.")
 @click.option("--cpus", type=int, help="Of a concurrent scenario; default what it needs.")
+@click.option(
+    "--memory", default="sc", show_default=True, help="Order of accesses: sc, tso, weak, or arch: the arch's."
+)
 @click.option("--max-states", type=click.IntRange(1), default=5_000_000, show_default=True)
 @click.option("--max-seconds", type=click.FloatRange(0, min_open=True), default=600.0, show_default=True)
 @click.option("--witness", is_flag=True, help="Print the steps that lead to a broken invariant.")

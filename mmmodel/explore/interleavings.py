@@ -43,7 +43,7 @@ def explore(
     if not (numbers and max_states >= 1 and max_seconds > 0):
         raise BuildError(f"max_states and max_seconds must be numbers above 0, not {max_states!r} and {max_seconds!r}")
     deadline, outcomes = time.perf_counter() + max_seconds, set[Any]()
-    verdict = Verdict(build, program.name, cpus=cpus, invariants=judges(build))
+    verdict = Verdict(build, program.name, cpus=cpus, invariants=judges(build), memory=memory)
     with judged(verdict, program.set_up, "set-up") as clock:
         walk = MODELS[memory](pieces := Pieces(build, program, cpus, **options))
         pieces.clock = clock
@@ -71,7 +71,7 @@ def replay(
     build: Build, program: Program, cpus: int, schedule: Iterable[Any], memory: str = "sc", **options: Any
 ) -> Verdict:
     """Run the steps of the CPUs in the given order, on a kernel booted for it: the verdict of that one run."""
-    verdict = Verdict(build, program.name, cpus=cpus, invariants=judges(build))
+    verdict = Verdict(build, program.name, cpus=cpus, invariants=judges(build), memory=memory)
     with judged(verdict, program.set_up, "set-up"):
         _replay(verdict, MODELS[memory](Pieces(build, program, cpus, **options)), list(schedule))
     verdict.depth = len(verdict.witness)

@@ -14,7 +14,7 @@ from typing import Any
 
 from ..kernel.machine import Var
 from .pieces import Piece, Pieces, Place
-from .verdict import Step
+from .verdict import Step, words
 from .views import Order
 from .walk import Walk
 
@@ -40,8 +40,7 @@ class Relaxed(Walk):
             value for thing in vars(kernel).values() for value in (thing.values() if type(thing) is dict else [thing])
         ]
         found = [word for word in (*own, *added) if isinstance(word, Var) and "lock" not in word.name]
-        words = list(dict.fromkeys(found))
-        slots = [memory.slots[id(word), "value"] for word in words]
+        slots = [memory.slots[id(word), "value"] for word in dict.fromkeys(found)]
         self.racy = {slot: number for number, slot in enumerate(slots)}
         view = memory.view(state)
         return state, places, self.first([view[slot] for slot in slots], len(places))
@@ -82,9 +81,15 @@ class Relaxed(Walk):
         cpu, number = who
         place, state = places[cpu], self.pieces.memory.view(state)
         ready = place.function and not (place.waits and self.pieces.waiting(place.waits, state))
-        new, _, piece = [*self.choices(state, places, cpu, order, bool(ready))][number]
+        new, then, piece = [*self.choices(state, places, cpu, order, bool(ready))][number]
         step = self.step(place, state, new)
-        return step if piece else step._replace(function="store buffer", word=step.more[0][0] if step.more else "")
+        if piece is None:
+            return step._replace(function="store buffer", word=step.more[0][0] if step.more else "")
+        return step._replace(missed=self.missed(then, piece))
+
+    def missed(self, order: Any, piece: Piece) -> str:
+        """What a step did not see, or who does not see it, in words."""
+        return ""
 
 
 class Weak(Relaxed):
@@ -146,6 +151,18 @@ class Weak(Relaxed):
                 found = piece if at == newest else self.pieces.successor(place, memory.after(state, [(slot, code)]))
                 if at == newest or slot not in dict(found.writes):
                     yield done(found, Order.after_read, word, at, kind == "read acquire")
+
+    def missed(self, order: Any, piece: Piece) -> str:
+        """An older value that was read, or a store that comes too late to be the newest."""
+        before, _, (act, *args), _ = order
+        if act is elsewhere or act is exchanged:
+            return ""
+        (word, at), memory, slot = args[:2], self.pieces.memory, piece.access[2]
+        messages = self.orders[before].words[word]
+        if act is stored:
+            return f"{memory.names[slot]}: written before what others have written" if at < len(messages) else ""
+        old, new = (words(memory.values[slot][messages[n].code]) for n in (at, -1))
+        return f"{memory.names[slot]}: reads {old}, and misses {new}" if at < len(messages) - 1 else ""
 
 
 def stored(order: Order, cpu: int, word: int, at: int, name: str, kind: str, code: str) -> Order:

@@ -25,12 +25,15 @@ class Step(NamedTuple):
     present: int
     more: tuple[tuple[str, Any, Any], ...] = ()
     """In an exploration: everything the step changed, as (word, before, after)."""
+    missed: str = ""
+    """Where CPUs do not see accesses in order: what this step missed, in words."""
 
     @property
     def changed(self) -> str:
-        """What the step changed, in words; empty for a read."""
+        """What the step changed, in words; empty for a read that found what is there."""
         changes = self.more or [(self.word, self.before, self.after)]
-        return "; ".join(f"{word}: {words(was)} -> {words(now)}" for word, was, now in changes if was != now)
+        told = [f"{word}: {words(was)} -> {words(now)}" for word, was, now in changes if was != now]
+        return "; ".join(told + [self.missed] * bool(self.missed))
 
 
 def words(value: Any) -> str:
@@ -59,7 +62,7 @@ class Verdict:
     status: holds, broken or undecided. broken: the invariant broken first, `what` about it, `op`: the operation under
     way; witness: the steps that lead there. bound: what came before an answer (a limit, an interruption, a function
     that does not return, memory that ran out), `what`: how far it got. invariants: those that were looked at. cpus;
-    states, transitions, depth, seconds.
+    memory: its order (sc, tso, weak); states, transitions, depth, seconds.
     """
 
     build: Build
@@ -75,6 +78,7 @@ class Verdict:
     seconds: float = 0.0
     cpus: int = 1
     invariants: tuple[str, ...] = ()
+    memory: str = "sc"
     again: Callable[[], Verdict] | None = field(default=None, compare=False)
 
     def stopped(self, bound: str, reached: str) -> None:
@@ -115,11 +119,12 @@ class Verdict:
 
     def __str__(self) -> str:
         """The verdict in one line."""
+        order = f" (memory {self.memory})" * (self.memory != "sc")
         if self.status == "holds":
-            return f"holds in {self.scenario}"
+            return f"holds in {self.scenario}{order}"
         if self.status == "undecided":
-            return f"undecided in {self.scenario}: {self.reason}"
-        return f"breaks {self.broken} at {kernel_name(self.op)} in {self.scenario}: {self.what}"
+            return f"undecided in {self.scenario}{order}: {self.reason}"
+        return f"breaks {self.broken} at {kernel_name(self.op)} in {self.scenario}{order}: {self.what}"
 
     def __repr__(self) -> str:
         return f"<{self.build!r}: {self}>"

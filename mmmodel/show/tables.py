@@ -35,7 +35,8 @@ def banner(verdict: Verdict) -> Html:
     looked = verdict.reason if verdict.bound else ""
     asked = f"looked at: {', '.join(verdict.invariants)}" * (verdict.status == "holds")
     small = " · ".join(filter(None, (label(verdict.build), what, looked, asked, *verdict.build.notes)))
-    said = tag("b", VERDICT[verdict.holds]), f" {verdict.scenario}", Html("<br>"), tag("small", small)
+    order = f", memory {verdict.memory}" * (verdict.memory != "sc")
+    said = tag("b", VERDICT[verdict.holds]), f" {verdict.scenario}{order}", Html("<br>"), tag("small", small)
     return block(verdict.holds, *said)
 
 

@@ -110,7 +110,7 @@ def story(verdict: Verdict) -> tuple[list[str], Reach, list[Event]]:
     scene = Scene(kernel)
     start, rows, count = scene.held, list[Event](), counters(kernel)[1]
     for number, step in enumerate(verdict.witness, 1):
-        words, count = scene.tell(_changes(step, count)), step.page_count
+        words, count = [*scene.tell(_changes(step, count)), *filter(None, [step.missed])], step.page_count
         row = Event(number, number, step.cpu, [called(step.function)], words, scene.held)
         if number == len(verdict.witness):
             words += [f"{'●' if verdict.broken == REACHED else '✗'} {verdict.broken}", verdict.what]

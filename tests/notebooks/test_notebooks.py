@@ -35,8 +35,8 @@ COVERING = {
     "guarded-shortcut": {"arch": "sh", "version": "v5.2", "patches": ["nr1-shortcut-guarded"]},
     "page-refcount": {"arch": "arm64", "patches": ["page-refcount"]},
     "undone": {"arch": "x86", "patches": ["revert"]},
-    "two-patches": {"version": "v5.13", "swap": False, "patches": ["swapn-macro", "pfn-lock"]},
-    "today": {"arch": "powerpc", "version": "v5.14"},
+    "two-patches": {"version": "v5.13", "swap": False, "patches": ["swapn-macro", "pfn-lock", "mm-flag-acquire"]},
+    "today": {"arch": "powerpc", "version": "v5.14", "patches": ["pfn-lock-relaxed"]},
 }
 
 
