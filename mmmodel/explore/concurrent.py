@@ -165,3 +165,5 @@ def reaper_vs_shrinker(k: Any, cpus: int) -> list[list[Operation]]:
 
 APART = tuple(name for name, found in PROGRAMS.items() if found.fault)
 """The scenarios of another fault than the report's."""
+JUDGED = (*(name for name in PROGRAMS if name not in APART), "reaper-vs-shrinker")
+"""Those that a fix of 2016 is held against: of the report, and of what it leaves open."""

@@ -10,7 +10,7 @@ import pandas as pd
 from ..build.composed import Build
 from ..data import rows
 from ..explore.checking import check
-from ..explore.concurrent import APART, PROGRAMS
+from ..explore.concurrent import APART, JUDGED
 from ..explore.sequential import SEQUENTIAL
 from ..kernel.arches import HUGE
 from ..kernel.patches import PATCHES, SwapnMacro
@@ -23,7 +23,7 @@ VERSION = "v4.6"
 FIXES = {row["called"]: tuple(filter(None, row["patch"].split("+"))) for row in rows("patches") if row["called"]}
 """What can be merged, by the name it has in a meeting, as a stack of patches."""
 OTHERS = tuple(arch for arch in HUGE if arch != "s390")
-CONCURRENT = tuple(name for name in PROGRAMS if name not in APART)
+CONCURRENT = tuple(name for name in JUDGED if name not in APART)
 COUNTER = "references-balance"
 """What breaks first where a counter is wrong; in a concurrent scenario everything else is the race."""
 LATENT = ("sh", "um", "ia64")
@@ -40,14 +40,14 @@ class Answer(NamedTuple):
 
 @cache
 def verdicts(*archs: str) -> pd.DataFrame:
-    """Every fix on these archs (default: all with huge pages), SWAP on and off, in every scenario.
+    """Every fix on these archs (default: all with huge pages), SWAP on and off, in every scenario it is judged by.
 
     The columns of `mm.matrix`, and `fix`.
     """
     if not archs:
         return pd.concat([verdicts("s390"), verdicts(*OTHERS)])
     names = {"+".join(stack): name for name, stack in FIXES.items()}
-    found = matrix(archs, [VERSION], patches=list(FIXES.values()))
+    found = matrix(archs, [VERSION], patches=list(FIXES.values()), scenarios=[*SEQUENTIAL, *JUDGED])
     return found.assign(fix=found.patches.map(names))
 
 

@@ -6,7 +6,7 @@ from functools import cached_property
 import pandas as pd
 
 from ..build.composed import Build
-from ..explore.concurrent import APART, PROGRAMS
+from ..explore.concurrent import APART, JUDGED
 from .blast import Effect, Stack, behaviour
 from .costs import PAGES, agrees, instructions, rates
 from .matrix import matrix
@@ -38,8 +38,8 @@ class Proposal:
 
     @cached_property
     def explored(self) -> pd.DataFrame:
-        """Verdicts on every arch in every concurrent scenario, with and without SWAP: columns of `matrix`."""
-        return matrix(versions=[self.build.version], patches=[self.patch], scenarios=list(PROGRAMS))
+        """Verdicts on every arch in the concurrent scenarios it is judged by, SWAP on and off: columns of `matrix`."""
+        return matrix(versions=[self.build.version], patches=[self.patch], scenarios=JUDGED)
 
     def repairs(self, swap: bool = True) -> bool:
         """Does every scenario of the report hold on s390, run and explored?"""

@@ -1,0 +1,21 @@
+"""What the order of accesses decides about the huge zero page: its publication, and the flag of each mm."""
+
+from functools import cache
+
+from ..build.composed import Build
+from ..explore.checking import check
+from ..explore.verdict import Verdict
+from ..kernel.arches import ARCHES
+
+
+@cache
+def publication(arch: str = "arm64", patch: str = "pfn-lock") -> Verdict:
+    """v5.13 with the lock of 2026 (`pfn-lock-relaxed`) or the lock and the release: processes fault, and unmap."""
+    return check(Build("v5.13", arch, patches=(patch,)), "fault-unmap-vs-shrinker", memory=ARCHES[arch]["memory"])
+
+
+@cache
+def flag(version: str = "v5.14", arch: str = "arm64", acquire: bool = False) -> Verdict:
+    """Two threads of a process fault while the page is given back; from v5.13 on with the fix of 2026."""
+    patches = ("pfn-lock",) * (version >= "v5.13") + ("mm-flag-acquire",) * acquire
+    return check(Build(version, arch, patches=patches), "threads-vs-shrinker", memory=ARCHES[arch]["memory"])
