@@ -92,7 +92,7 @@ def run(
         written.write(killed)  # what is to be read if the run is killed
         _remove(out, earlier | {outcome.name for outcome in plan.values()})
         task = (out.resolve(), dict(parameters), deadline, timeouts, Path(home))
-        longest_first = sorted(plan, key=lambda path: -path.stat().st_size)
+        longest_first = sorted(plan, key=lambda path: -path.stat().st_size) if jobs > 1 else list(plan)
         words = _run_all(longest_first, jobs, deadline, task, stopped)
         outcomes = [_outcome(outcome, out, words.get(path, "")) for path, outcome in plan.items()]
         kernel = environment.facts(Path(home))

@@ -49,13 +49,9 @@ def told(verdicts: Verdicts) -> tuple[bool | None, str, str, str]:
         return True, f"{VERDICT[True]} in {'all of ' if len(verdicts) > 1 else ''}{many}", _looked_at(verdicts), ""
     told, good = bad or undecided, False if bad else None
     if bad and not undecided and all(fault(v.scenario) for v in bad):
-        rest = f"{VERDICT[True]} in {len(verdicts) - len(bad)} of {many}, all that are about the report"
-        return (
-            False,
-            f"✓ right about the report; ✗ {', '.join(fault(v.scenario) for v in bad)} stays open",
-            f"{rest}. {why(bad[0])}",
-            "",
-        )
+        rest = f"It holds in {len(verdicts) - len(bad)} of {many}, all that are about the report. {why(bad[0])}"
+        open_ = f"right about the report; {', '.join(fault(v.scenario) for v in bad)} stays open"
+        return False, f"{VERDICT[False]} in {len(bad)} of {many}: {open_}", rest, ""
     number = f"{len(told)} of {many}" if len(verdicts) > 1 else many
     others = f"Nor does it hold in {_listed(bad[1:])}. " * bool(bad[1:])
     others += f"Undecided: {_listed(undecided[not bad :])}." * bool(undecided[not bad :])

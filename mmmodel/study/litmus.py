@@ -63,7 +63,7 @@ def run(cpu: int, text: list[str], asked: str, cpus: int, k: Any) -> None:
     k.smp_mb()
     k.registers |= {f"{cpu}:{name}": value for name, value in registers.items()} | {f"ended {cpu}": True}
     ended = all(f"ended {other}" in k.registers for other in range(cpus))
-    if ended and all(reached(k, *part.split("=")) for part in asked.split(" and ")):
+    if ended and all(came_true(k, *part.split("=")) for part in asked.split(" and ")):
         k.violate("asked", asked)
 
 
@@ -84,7 +84,7 @@ def instruction(k: Any, registers: dict[str, Any], verb: str, *args: str) -> Non
         registers[args[1]] = (k.READ_ONCE if verb == "R" else k.smp_load_acquire)(word)
 
 
-def reached(k: Any, name: str, value: str) -> bool:
+def came_true(k: Any, name: str, value: str) -> bool:
     """Has a register, or a word, a value?"""
     there = k.registers.get(name) if ":" in name else k.words[name].value
     return str(there) == value

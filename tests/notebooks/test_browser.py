@@ -45,7 +45,7 @@ def one_at_a_time(tmp_path_factory):
 def browser(chromium):
     with playwright.sync_playwright() as play:
         browser = play.chromium.launch(executable_path=chromium, args=CHROMIUM)
-        playwright.expect.set_options(timeout=60 * SECONDS)
+        playwright.expect.set_options(timeout=180 * SECONDS)
         yield browser
         browser.close()
 
@@ -53,7 +53,7 @@ def browser(chromium):
 def new_page(browser):
     """A page that notes what goes wrong in it (`wrong`): errors, and requests that leave this machine."""
     page = browser.new_page(viewport={"width": 1920, "height": 1200})
-    page.set_default_timeout(60 * SECONDS)
+    page.set_default_timeout(180 * SECONDS)
     page.wrong = []
     page.on("console", lambda said: page.wrong.append(said.text) if said.type == "error" else None)
     page.on("pageerror", lambda error: page.wrong.append(str(error)))

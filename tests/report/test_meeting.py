@@ -141,7 +141,7 @@ def test_the_page_shows_results_and_no_code(notebook, tmp_path):
             json.loads(tag.string)["data"] for tag in document.find_all("script", type=re.compile("cell-output"))
         ]
         static, last = unescape(outputs[0]["text/html"]), outputs[-1]["text/plain"]
-        assert "✓ holds in all of 11 scenarios" in static
+        assert "✓ holds in all of 12 scenarios" in static
         assert repr(mm.Build(arch="x86")) in static
         assert repr(mm.Build(arch="x86")) == last
         assert "mm.explorer(" not in page
