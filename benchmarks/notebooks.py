@@ -61,8 +61,9 @@ def remember() -> None:
     """Let this process remember what is a pure function of a build."""
     import mmmodel as mm
     from mmmodel.study import measurements as evidence
+    from mmmodel.study import proposal
 
-    for home, name in (mm, "check"), (mm, "trace"), (mm, "matrix"), (evidence, "run"):
+    for home, name in (mm, "check"), (mm, "trace"), (mm, "matrix"), (evidence, "run"), (proposal, "matrix"):
         setattr(home, name, remembering(getattr(home, name)))
 
 

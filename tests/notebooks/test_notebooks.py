@@ -115,14 +115,19 @@ def test_offers_toggles_and_exercises(notebook):
     assert not any(word in source for word in ("interact(", "interactive(", "Output("))
 
 
+REMEMBER = "from benchmarks.notebooks import remember\nremember()"
+"""What does not depend on the parameters is the same in every run of a notebook: it is worked out once."""
+
+
 @pytest.fixture
 def kernel(monkeypatch):
     """A client with one kernel, for all runs of a notebook."""
     monkeypatch.setenv("PYTHONPATH", str(notebooks_dir().parent))
     client = ExecutePreprocessor(timeout=120, startup_timeout=60, kernel_name="python3")
     client.resources = {"metadata": {"path": str(notebooks_dir())}}
-    client.nb = new_notebook()
+    client.nb = new_notebook(cells=[new_code_cell(REMEMBER)])
     with client.setup_kernel():
+        client.execute_cell(client.nb.cells[0], 0)
         yield client
 
 

@@ -6,13 +6,17 @@
 
 from __future__ import annotations
 
+import fcntl
+import hashlib
+import json
+import os
 import re
 import shutil
 import subprocess
 import tempfile
 import time
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
 
@@ -79,7 +83,8 @@ def run(
     "q2+nr1-shortcut"; `blocks` is the memory of fault-vs-shrinker. `ignore` names invariants to leave out,
     `mistake` adds a deliberate error: both serve to see that each invariant can fail. `pan_options` go to the
     compiler of the generated program. Two builds that give the same text after the preprocessor, but for inlines
-    that are not used, are searched once; `search.cache_clear()` forgets. Raises FileNotFoundError without SPIN or gcc.
+    that are not used, are searched once, also by processes that share a folder $SPIN_RESULTS; without one
+    `search.cache_clear()` forgets. Raises FileNotFoundError without SPIN or gcc.
     """
     for tool in ("spin", "gcc"):
         if shutil.which(tool) is None:
@@ -104,6 +109,22 @@ def run(
 
 @cache
 def search(text: str, pan_options: tuple[str, ...]) -> Result:
+    """Search a model, if no process that shares the folder of results did."""
+    folder = os.environ.get("SPIN_RESULTS")
+    if folder is None:
+        return _search(text, pan_options)
+    name = hashlib.sha256(repr((text, pan_options)).encode()).hexdigest()
+    with Path(folder, name).open("a+", encoding="utf-8") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)  # until it is closed: who comes second waits for the result
+        file.seek(0)
+        if known := file.read():
+            return Result(**json.loads(known))
+        result = _search(text, pan_options)
+        file.write(json.dumps(asdict(result)))
+        return result
+
+
+def _search(text: str, pan_options: tuple[str, ...]) -> Result:
     """Generate, compile and run the program that searches a model."""
     with tempfile.TemporaryDirectory(prefix="spin-") as scratch:
         start = time.perf_counter()

@@ -1,7 +1,9 @@
 """The verdicts of the project's facts, checked by SPIN on models that share no code with mmmodel; and mmmodel's own."""
 
 import dataclasses
+import os
 import shutil
+from collections.abc import Iterator
 from functools import partial
 from itertools import product
 from typing import Any
@@ -100,6 +102,19 @@ FAULT = [
     ("v5.14", "s390", False, "none", "unrecognised"),
     ("v5.14", "s390", False, "pfn-lock", HOLDS),
 ]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def results_in_common(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """The workers of one run of the tests share what SPIN found."""
+    base = tmp_path_factory.getbasetemp()
+    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "spin"
+    folder.mkdir(exist_ok=True)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SPIN_RESULTS", str(folder))
+        yield
+
+
 quickly = partial(run, pan_options=["-O0"])  # compiling takes longer than a small search
 
 
