@@ -159,7 +159,7 @@ def test_kernel_functions_are_documented_where_they_are_defined():
     for patch in import_module("mmmodel.kernel.patches").PATCHES.values():
         assert inspect.getdoc(patch)
         for name in patch.functions():
-            assert vars(patch)[name].__doc__, (patch, name)
+            assert inspect.getattr_static(patch, name).__doc__, (patch, name)
 
 
 # -- the data

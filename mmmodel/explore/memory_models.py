@@ -140,7 +140,7 @@ class Weak(Relaxed):
             return memory.after(state, writes), (order, cpu, act, besides), found
 
         if word < 0:
-            yield done(piece, elsewhere, kind, slot, written is not None)
+            yield done(piece, ordered_by, kind, slot, written is not None)
         elif kind.startswith("write"):
             for at in views.gaps(cpu, word):
                 yield done(piece, stored, word, at, name, kind, written, hidden=at <= newest)
@@ -155,7 +155,7 @@ class Weak(Relaxed):
     def missed(self, order: Any, piece: Piece) -> str:
         """An older value that was read, or a store that comes too late to be the newest."""
         before, _, (act, *args), _ = order
-        if act is elsewhere or act is exchanged:
+        if act is ordered_by or act is exchanged:
             return ""
         (word, at), memory, slot = args[:2], self.pieces.memory, piece.access[2]
         messages = self.orders[before].words[word]
@@ -184,7 +184,7 @@ def exchanged(order: Order, cpu: int, word: int, name: str, kind: str, code: str
     return order.after_barrier(cpu, "mb") if full else order
 
 
-def elsewhere(order: Order, cpu: int, kind: str, slot: int, wrote: bool) -> Order:
+def ordered_by(order: Order, cpu: int, kind: str, slot: int, wrote: bool) -> Order:
     """What an access to a word that is not racy orders. A read-modify-write that fails orders nothing."""
     if kind.startswith("rmw") and not wrote:
         return order

@@ -29,13 +29,9 @@ from .shared_memory import Again, SharedMemory
 
 SPINS = 100
 """So often kernel code may come back to the same place with the same local variables within one operation."""
-
-
 Request = tuple[str, str, tuple[int, int | None] | None]
 """Who asks for the next step, for which word, and for what it has to wait: a word that is free, or below a limit."""
 FINISHED: Request = ("", "", None)
-
-
 Access = tuple[str, str, int]
 """What a step does: the primitive, what that does and orders (see `kernel.atomics.orders`), and to which word."""
 NONE: Access = ("", "", -1)
@@ -202,11 +198,8 @@ class Pieces:
         return value
 
     def _stop(self, name: str, frame: Any, args: Any, kwargs: Any) -> None:
-        """Before the next step: who asks for which word, and what does it wait for?
-
-        Code that runs on the way out (finally) comes here once more, and does nothing else.
-        """
-        if self.request is not FINISHED:
+        """Before the next step: who asks for which word, and what does it wait for?"""
+        if self.request is not FINISHED:  # code that runs on the way out (finally)
             raise Preempted
         waits = None
         if name in ("spin_lock", "wait_below"):
@@ -289,8 +282,7 @@ class Pieces:
         return self._asked("always", all(place.outside for place in places), state)
 
     def leaked(self, state: str) -> tuple[str, str] | None:
-        """The first invariant that the end of everything breaks after a finished run. The official builds lose nothing
-        while their bookkeeping is right."""
+        """What the end of everything breaks. The official builds lose nothing while their bookkeeping is right."""
         return None if self.kernel.official else self._asked("end", True, state)
 
     def _asked(self, when: str, quiet: bool, state: str) -> tuple[str, str] | None:

@@ -84,7 +84,8 @@ def test_a_witness_says_what_was_missed_and_runs_again():
     assert "(memory weak)" in str(verdict)
 
 
-def test_a_readers_own_words_are_raced_for(no_scenarios_left):
+@pytest.mark.usefixtures("no_scenarios_left")
+def test_a_readers_own_words_are_raced_for():
     @mm.program("meeting")
     def meeting(k, cpus):
         """Two CPUs that each store, and look whether the other has: only a store buffer lets both see nothing."""
