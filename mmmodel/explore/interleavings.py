@@ -42,24 +42,24 @@ def explore(
     numbers = isinstance(max_states, int | float) and isinstance(max_seconds, int | float)
     if not (numbers and max_states >= 1 and max_seconds > 0):
         raise BuildError(f"max_states and max_seconds must be numbers above 0, not {max_states!r} and {max_seconds!r}")
-    deadline, outcomes = time.perf_counter() + max_seconds, set[Any]()
+    deadline, outcomes, schedule = time.perf_counter() + max_seconds, set[Any](), list[Any]()
     verdict = Verdict(build, program.name, cpus=cpus, invariants=judges(build), memory=memory)
     with judged(verdict, program.set_up, "set-up") as clock:
         walk = MODELS[memory](pieces := Pieces(build, program, cpus, **options))
         pieces.clock = clock
         with unchanged(build, pieces) if readers(build, program.set_up) else nullcontext():
             walk.run(max_states, deadline, progress)
-        _read(verdict, walk)
-        outcomes = walk.outcomes
+        schedule, outcomes = walk.schedule(), walk.outcomes
+        _read(verdict, walk, schedule)
     if verdict.broken:
-        verdict.again = partial(replay, build, program, cpus, walk.schedule(), memory=memory, **options)
+        verdict.again = partial(replay, build, program, cpus, schedule, memory=memory, **options)
     return verdict, outcomes
 
 
-def _read(verdict: Verdict, walk: Walk) -> None:
+def _read(verdict: Verdict, walk: Walk, schedule: list[Any]) -> None:
     """Read a verdict off a walk."""
     if walk.found:
-        _replay(verdict, type(walk)(walk.pieces), walk.schedule())
+        _replay(verdict, type(walk)(walk.pieces), schedule)
     verdict.states, verdict.transitions = len(walk.parents), walk.transitions
     verdict.depth = len(verdict.witness) or walk.depth
     if walk.bound and not walk.found:

@@ -107,8 +107,9 @@ class Walk:
         return (*counters(kernel), owners)
 
     def schedule(self) -> list[Any]:
-        """Whose the steps are that lead to the violation."""
-        assert self.found is not None
+        """Whose the steps are that lead to the violation; none without one."""
+        if not self.found:
+            return []
         _, key, who = self.found
         schedule = [who] * (who != -1)
         while self.parents[key] is not None:

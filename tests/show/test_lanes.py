@@ -21,6 +21,8 @@ BREAKING = {
     "fault-vs-fault": None,
     "zap-vs-zap": mm.Build(version="v4.6", arch="s390"),
     "pin-vs-zap": mm.Build(version="v4.5", arch="x86"),
+    "fault-unmap-vs-shrinker": mm.Build(version="v4.6", arch="s390"),
+    "threads-vs-shrinker": mm.Build(version="v4.6", arch="s390"),
     "pin-fast-vs-zap": mm.Build(version="v4.5", arch="x86"),
     "reaper-vs-shrinker": mm.Build(version="v4.7", arch="s390"),
 }
