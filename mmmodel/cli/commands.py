@@ -137,6 +137,9 @@ def first(number: int, _: object) -> None:
 )
 @click.option("--max-states", type=click.IntRange(1), default=5_000_000, show_default=True)
 @click.option("--max-seconds", type=click.FloatRange(0, min_open=True), default=600.0, show_default=True)
+@click.option(
+    "--max-memory", type=click.FloatRange(0, min_open=True), help="MiB; default what is used, and half of the free."
+)
 @click.option("--witness", is_flag=True, help="Print the steps that lead to a broken invariant.")
 @FORMAT
 def verdict(build: Build, scenario: str | None, sequential: bool, cpus: int | None, witness: bool, format_: str,

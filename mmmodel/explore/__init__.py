@@ -1,4 +1,4 @@
-"""Running a kernel: scenarios, traces, invariants, and every interleaving of several CPUs.
+"""Running a kernel: scenarios, traces, invariants, every interleaving of several CPUs, in any order of memory.
 
 Here: whatever decides a verdict. Not here: measurements and tables of verdicts (study), how anything looks (show).
 """

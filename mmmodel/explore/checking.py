@@ -18,7 +18,7 @@ from .tracing import run
 from .verdict import Verdict
 
 MEMORY = ("sc", "tso", "weak", "arch")
-OPTIONS = ("max_states", "max_seconds", "progress", "kernel_class", "use_zero_page", "memory")
+OPTIONS = ("max_states", "max_seconds", "max_memory", "progress", "kernel_class", "use_zero_page", "memory")
 SCENARIOS = (*SEQUENTIAL, *PROGRAMS)
 """Those of the investigation, which are checked when none is named. A reader's are found by their names."""
 
@@ -28,10 +28,11 @@ def check(
 ) -> Verdict:
     """Does an invariant break? A sequential scenario is run, a concurrent one explored in every interleaving.
 
-    cpus: of a concurrent scenario; by default as many as it needs to be interesting. options: max_states, max_seconds
-    and progress (called with the number of states) of an exploration; Ctrl-C gives the partial verdict. `release` of
-    pin-vs-zap is put_page or release_pages, `pinned` head or tail. use_zero_page: what sysfs says in any scenario; with
-    False no read fault maps the huge zero page.
+    cpus: of a concurrent scenario; by default as many as it needs to be interesting. options: max_states, max_seconds,
+    max_memory (MiB) and progress (called with the number of states) of an exploration; Ctrl-C gives the partial
+    verdict. memory: sc (the steps as they come), tso, weak, or arch, what the build's arch has. `release` of pin-vs-zap
+    is put_page or release_pages, `pinned` head or tail. use_zero_page: what sysfs says in any scenario; with False no
+    read fault maps the huge zero page.
 
     Raises BuildError for an unknown scenario or option, naming those there are, or a number of CPUs it cannot have.
     """

@@ -6,14 +6,13 @@ order. States seen before are not walked again; no other reduction is used, beca
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterable
 from contextlib import nullcontext
 from functools import partial
 from typing import Any
 
 from ..build.composed import Build
-from ..words import BuildError
+from .bounds import BOUNDS, Bounds
 from .invariants import judges
 from .memory_models import MODELS
 from .outside import unchanged
@@ -29,26 +28,24 @@ def explore(
     program: Program,
     cpus: int,
     *,
-    max_states: int = 5_000_000,
-    max_seconds: float = 600.0,
     progress: Callable[[int], None] | None = None,
     memory: str = "sc",
     **options: Any,
 ) -> tuple[Verdict, set[Any]]:
     """Explore a concurrent program; the verdict, and the outcomes a finished run can have (complete if it holds).
 
-    Raises PatchError for a Python error in code of the reader's.
+    options: those of `Bounds`, of `Pieces` and of the program.
+
+    Raises BuildError for a bound that is no number above 0, PatchError for a Python error in code of the reader's.
     """
-    numbers = isinstance(max_states, int | float) and isinstance(max_seconds, int | float)
-    if not (numbers and max_states >= 1 and max_seconds > 0):
-        raise BuildError(f"max_states and max_seconds must be numbers above 0, not {max_states!r} and {max_seconds!r}")
-    deadline, outcomes, schedule = time.perf_counter() + max_seconds, set[Any](), list[Any]()
+    bounds = Bounds(**{name: options.pop(name) for name in BOUNDS if name in options})
+    outcomes, schedule = set[Any](), list[Any]()
     verdict = Verdict(build, program.name, cpus=cpus, invariants=judges(build), memory=memory)
     with judged(verdict, program.set_up, "set-up") as clock:
         walk = MODELS[memory](pieces := Pieces(build, program, cpus, **options))
         pieces.clock = clock
         with unchanged(build, pieces) if readers(build, program.set_up) else nullcontext():
-            walk.run(max_states, deadline, progress)
+            walk.run(bounds, progress)
         schedule, outcomes = walk.schedule(), walk.outcomes
         _read(verdict, walk, schedule)
     if verdict.broken:

@@ -6,11 +6,11 @@ operation began. States seen before are not walked again.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from typing import Any
 
 from ..words import kernel_name
+from .bounds import Bounds
 from .patience import DoesNotReturn
 from .pieces import Pieces, Place
 from .tracing import counters
@@ -28,7 +28,7 @@ class Walk:
         self.found: tuple[tuple[str, str], Any, int] | None = None
         self.outcomes: set[Any] = set()
 
-    def run(self, max_states: float, deadline: float, progress: Callable[[int], None] | None) -> None:
+    def run(self, bounds: Bounds, progress: Callable[[int], None] | None = None) -> None:
         """Walk level by level until an invariant breaks, everything was seen, or something else comes first."""
         try:
             level = [start := self.start()]
@@ -36,7 +36,7 @@ class Walk:
             if wrong := self.wrong(start):
                 self.found = wrong, start, -1
             while level and not self.found and not self.bound:
-                level = self.next_level(level, max_states, deadline)
+                level = self.next_level(level, bounds)
                 self.depth += bool(level)
                 if progress:
                     progress(len(self.parents))
@@ -54,7 +54,7 @@ class Walk:
         """The first invariant broken in a state."""
         return self.pieces.wrong(*key)
 
-    def next_level(self, level: list[Any], max_states: float, deadline: float) -> list[Any]:
+    def next_level(self, level: list[Any], bounds: Bounds) -> list[Any]:
         """The new states one step further; stops at the first that is wrong."""
         further, parents = [], self.parents
         for key in level:
@@ -67,10 +67,8 @@ class Walk:
                 if wrong:
                     self.found = wrong, key, cpu
                     return []
-            if self.found:
-                return []
-            if len(parents) > max_states or time.perf_counter() > deadline:
-                self.bound = f"{max_states} states" if len(parents) > max_states else "time"
+            self.bound = bounds.reached(len(parents))
+            if self.found or self.bound:
                 return []
         return further
 

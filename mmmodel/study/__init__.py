@@ -1,4 +1,4 @@
-"""What the investigation works out: model beside measurement, costs, blast radius, page kinds, the decision.
+"""What the investigation works out: model beside measurement, costs, blast radius, page kinds, decision, litmus tests.
 
 Here: functions that return values and frames. Not here: HTML (show), the exploration itself (explore).
 """

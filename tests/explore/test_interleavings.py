@@ -194,7 +194,12 @@ def test_progress_is_reported_and_can_interrupt() -> None:
     assert numbers[-1] == verdict.states
 
 
-@pytest.mark.parametrize("bounds", [{"max_states": 0}, {"max_seconds": 0}])
+def test_an_exploration_stays_within_the_memory_it_is_given() -> None:
+    verdict = mm.check(mm.Build("v4.7"), "zap-vs-shrinker", 4, max_memory=1)
+    assert (verdict.status, verdict.bound) == ("undecided", "1 MiB of memory")
+
+
+@pytest.mark.parametrize("bounds", [{"max_states": 0}, {"max_seconds": 0}, {"max_memory": 0}])
 def test_a_bound_that_allows_nothing(bounds: dict[str, Any]) -> None:
     with pytest.raises(mm.BuildError, match="above 0"):
         mm.check(mm.Build(), "zap-vs-shrinker", **bounds)

@@ -1,0 +1,49 @@
+"""How far an exploration may go: in states, in time, in memory."""
+
+from __future__ import annotations
+
+from math import inf
+from pathlib import Path
+from time import perf_counter
+
+from ..words import BuildError
+
+BOUNDS = ("max_states", "max_seconds", "max_memory")
+EVERY = 1024
+"""So many looks at the states and the clock come to one at the memory, which costs more."""
+
+
+class Bounds:
+    """max_states; max_seconds; max_memory: MiB of this process, by default what it has and half of what is free.
+
+    Raises BuildError for what is no number above 0.
+    """
+
+    def __init__(
+        self, max_states: float = 5_000_000, max_seconds: float = 600.0, max_memory: float | None = None
+    ) -> None:
+        free = _mib("meminfo", "MemAvailable:")
+        given = max_memory if max_memory is not None else _mib("self/status", "VmRSS:") + free / 2 if free else inf
+        for name, value in {"max_states": max_states, "max_seconds": max_seconds, "max_memory": given}.items():
+            if not isinstance(value, int | float) or not value > 0 or (name == "max_states" and value < 1):
+                raise BuildError(f"max_states, max_seconds and max_memory must be numbers above 0; {name} is {value!r}")
+        self.max_states, self.max_memory, self.deadline = max_states, given, perf_counter() + max_seconds
+        self.looks = 0
+
+    def reached(self, states: int) -> str:
+        """The bound that was reached, in words; empty if none was."""
+        self.looks += 1
+        if states > self.max_states:
+            return f"{self.max_states} states"
+        if self.looks % EVERY == 0 and _mib("self/status", "VmRSS:") > self.max_memory:
+            return f"{self.max_memory:,.0f} MiB of memory"
+        return "time" if perf_counter() > self.deadline else ""
+
+
+def _mib(file: str, name: str) -> float:
+    """What Linux says of memory; 0 where nobody says."""
+    try:
+        lines = Path("/proc", file).read_text(encoding="ascii").splitlines()
+    except OSError:
+        return 0
+    return next((int(line.split()[1]) / 1024 for line in lines if line.startswith(name)), 0)
