@@ -46,6 +46,8 @@ def check(
     choose("memory", options.get("memory", "sc"), MEMORY)
     if options.get("memory") == "arch":
         options["memory"] = ARCHES[build.arch]["memory"]
+        if options["memory"] not in MEMORY:
+            raise BuildError(f"in what order {build.arch} makes its accesses is not known: name tso or weak")
     if scenario in PROGRAMS:
         program = PROGRAMS[scenario]
         if reason := program.lacking(build):

@@ -124,3 +124,5 @@ def test_no_other_verdict_changes(scenario, memory):
 def test_wrong_orders_are_refused():
     with pytest.raises(mm.BuildError, match="allowed: sc, tso, weak, arch"):
         check("zap-vs-shrinker", "v4.6", "x86", memory="strong")
+    with pytest.raises(mm.BuildError, match="in what order arc makes its accesses is not known"):
+        check("zap-vs-shrinker", "v4.6", "arc", memory="arch")
