@@ -6,6 +6,7 @@ operation began. States seen before are not walked again.
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable
 from typing import Any
 
@@ -30,6 +31,8 @@ class Walk:
 
     def run(self, bounds: Bounds, progress: Callable[[int], None] | None = None) -> None:
         """Walk level by level until an invariant breaks, everything was seen, or something else comes first."""
+        often = gc.get_threshold()
+        gc.set_threshold(200_000, 20, 100)  # many objects that stay, and few cycles to look for
         try:
             level = [start := self.start()]
             self.parents[start] = None
@@ -45,6 +48,8 @@ class Walk:
             self.bound = "interrupted"
         except DoesNotReturn as error:
             self.bound = str(error)
+        finally:
+            gc.set_threshold(*often)
 
     def start(self) -> Any:
         """The state after set-up."""
