@@ -14,7 +14,7 @@ from typing import Any
 
 from ..kernel.machine import Var
 from .pieces import Piece, Pieces, Place
-from .verdict import Step, words
+from .verdict import Step
 from .views import Order
 from .walk import Walk
 
@@ -66,7 +66,7 @@ class Relaxed(Walk):
         state, places, order = key
         state, found = self.pieces.memory.view(state), list[Successor]()
         for cpu, place in enumerate(places):
-            ready = place.function and not (place.waits and self.pieces.waiting(place.waits, state))
+            ready = self.ready(place, state)
             for number, (new, then, piece) in enumerate(self.choices(state, places, cpu, order, ready)):
                 after = places if piece is None else (*places[:cpu], piece.place, *places[cpu + 1 :])
                 event = piece.events[0] if piece is not None and piece.events else None
@@ -80,16 +80,16 @@ class Relaxed(Walk):
         state, places, order = key
         cpu, number = who
         place, state = places[cpu], self.pieces.memory.view(state)
-        ready = place.function and not (place.waits and self.pieces.waiting(place.waits, state))
-        new, then, piece = [*self.choices(state, places, cpu, order, bool(ready))][number]
+        ready = self.ready(place, state)
+        new, then, piece = [*self.choices(state, places, cpu, order, ready)][number]
         step = self.step(place, state, new)
         if piece is None:
             return step._replace(function="store buffer", word=step.more[0][0] if step.more else "")
         return step._replace(missed=self.missed(then, piece))
 
-    def missed(self, order: Any, piece: Piece) -> str:
-        """What a step did not see, or who does not see it, in words."""
-        return ""
+    def missed(self, order: Any, piece: Piece) -> tuple[str, str, Any, Any] | None:
+        """What a step did not see (see Step.missed)."""
+        return None
 
 
 class Weak(Relaxed):
@@ -152,17 +152,18 @@ class Weak(Relaxed):
                 if at == newest or slot not in dict(found.writes):
                     yield done(found, Order.after_read, word, at, kind == "read acquire")
 
-    def missed(self, order: Any, piece: Piece) -> str:
-        """An older value that was read, or a store that comes too late to be the newest."""
+    def missed(self, order: Any, piece: Piece) -> tuple[str, str, Any, Any] | None:
+        """An older value that was read, or a store that comes before one which others have made."""
         before, _, (act, *args), _ = order
         if act is ordered_by or act is exchanged:
-            return ""
-        (word, at), memory, slot = args[:2], self.pieces.memory, piece.access[2]
-        messages = self.orders[before].words[word]
-        if act is stored:
-            return f"{memory.names[slot]}: written before what others have written" if at < len(messages) else ""
-        old, new = (words(memory.values[slot][messages[n].code]) for n in (at, -1))
-        return f"{memory.names[slot]}: reads {old}, and misses {new}" if at < len(messages) - 1 else ""
+            return None
+        (word, at), slot = args[:2], piece.access[2]
+        codes = [message.code for message in self.orders[before].words[word]]
+        verb, code = ("writes", args[-1]) if act is stored else ("reads", codes[at])
+        if at >= len(codes) - (act is not stored):
+            return None
+        values = self.pieces.memory.values[slot]
+        return verb, self.pieces.memory.names[slot], values[code], values[codes[-1]]
 
 
 def stored(order: Order, cpu: int, word: int, at: int, name: str, kind: str, code: str) -> Order:
@@ -209,7 +210,7 @@ class Tso(Relaxed):
     def wrong(self, key: Any) -> Any:
         """While a store waits, some CPU is still at work."""
         quiet = all(place.outside for place in key[1]) and not any(key[2])
-        return self.pieces._asked("always", quiet, key[0])
+        return self.pieces.asked("always", quiet, key[0])
 
     def choices(self, state: str, places: tuple[Place, ...], cpu: int, order: Any, ready: bool) -> Iterator[Choice]:
         """The next step, which sees the CPU's own stores; and the oldest store of the buffer becomes visible."""

@@ -271,21 +271,16 @@ class Pieces:
         """The next piece of the CPU at a place."""
         return self.remembered(place, state, self.piece, place)
 
-    def waiting(self, waits: tuple[int, int | None], state: str) -> bool:
-        """Is a lock still held, or a word not yet below its limit?"""
-        slot, limit = waits
-        value = self.memory.values[slot][self.memory.view(state)[slot]]
-        return value is not None if limit is None else bool(value >= limit)
-
     def wrong(self, state: str, places: tuple[Place, ...]) -> tuple[str, str] | None:
         """The first invariant broken in a state."""
-        return self._asked("always", all(place.outside for place in places), state)
+        return self.asked("always", all(place.outside for place in places), state)
 
     def leaked(self, state: str) -> tuple[str, str] | None:
         """What the end of everything breaks. The official builds lose nothing while their bookkeeping is right."""
-        return None if self.kernel.official else self._asked("end", True, state)
+        return None if self.kernel.official else self.asked("end", True, state)
 
-    def _asked(self, when: str, quiet: bool, state: str) -> tuple[str, str] | None:
+    def asked(self, when: str, quiet: bool, state: str) -> tuple[str, str] | None:
+        """The first invariant of a moment that is broken. `quiet`: is every CPU outside the kernel?"""
         events = self.remembered(self.places[when, quiet], state, self.ask, when, quiet).events
         return events[0] if events else None
 

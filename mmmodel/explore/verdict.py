@@ -25,15 +25,18 @@ class Step(NamedTuple):
     present: int
     more: tuple[tuple[str, Any, Any], ...] = ()
     """In an exploration: everything the step changed, as (word, before, after)."""
-    missed: str = ""
-    """Where CPUs do not see accesses in order: what this step missed, in words."""
+    missed: tuple[str, str, Any, Any] | None = None
+    """Where CPUs do not see accesses in order: did it read, or write, which word; what value; and the newest one."""
 
     @property
     def changed(self) -> str:
         """What the step changed, in words; empty for a read that found what is there."""
         changes = self.more or [(self.word, self.before, self.after)]
         told = [f"{word}: {words(was)} -> {words(now)}" for word, was, now in changes if was != now]
-        return "; ".join(told + [self.missed] * bool(self.missed))
+        if self.missed:
+            verb, word, value, newest = self.missed
+            told.append(f"{word}: {verb} {words(value)}, and misses {words(newest)}")
+        return "; ".join(told)
 
 
 def words(value: Any) -> str:

@@ -59,6 +59,14 @@ class Walk:
         """The first invariant broken in a state."""
         return self.pieces.wrong(*key)
 
+    def ready(self, place: Place, state: str) -> bool:
+        """Is there a next step, and what it waits for: a lock that is free, a word below its limit?"""
+        if not place.function or not place.waits:
+            return bool(place.function)
+        slot, limit = place.waits
+        value = self.pieces.memory.values[slot][self.pieces.memory.view(state)[slot]]
+        return value is None if limit is None else bool(value < limit)
+
     def next_level(self, level: list[Any], bounds: Bounds) -> list[Any]:
         """The new states one step further; stops at the first that is wrong."""
         further, parents = [], self.parents
@@ -82,7 +90,7 @@ class Walk:
         pieces, found, (state, places) = self.pieces, [], key
         state = pieces.memory.view(state)
         for cpu, place in enumerate(places):
-            if place.function and not (place.waits and pieces.waiting(place.waits, state)):
+            if self.ready(place, state):
                 piece = pieces.successor(place, state)
                 new = pieces.memory.after(state, piece.writes), (*places[:cpu], piece.place, *places[cpu + 1 :])
                 found.append((new, cpu, piece.events[0] if piece.events else None))

@@ -16,6 +16,7 @@ FALLBACK, OOM = "VM_FAULT_FALLBACK", "VM_FAULT_OOM"
 class HugeMemory(PageTables):
     """The functions of mm/huge_memory.c that a huge zero page meets."""
 
+    splits_at_write = False
     use_zero_page = True
     """/sys/kernel/mm/transparent_hugepage/use_zero_page: may a read fault map the huge zero page?"""
 
@@ -138,8 +139,11 @@ class HugeMemory(PageTables):
 
     def do_huge_pmd_wp_page(self, mm: Mm, index: int, orig: Pmd) -> str | None:
         """Write to a read-only huge mapping: reuse, or a new page that replaces it. The old page is put last."""
-        page = None
-        if not self.is_huge_zero_pmd(orig):
+        page, zero = None, self.is_huge_zero_pmd(orig)
+        if zero and self.splits_at_write:
+            self.split_huge_pmd(mm, index)
+            return FALLBACK
+        if not zero:
             self.spin_lock(mm.ptl)
             if mm.pmd[index].value != orig:
                 self.spin_unlock(mm.ptl)

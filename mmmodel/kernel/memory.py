@@ -212,7 +212,8 @@ class Memory(HugeMemory):
         nr, source, target = self.hpage_nr, old // self.hpage_nr, new // self.hpage_nr
         self.remove_vma(mm, old, old + nr)
         self.mmap(mm, new, new + nr)
-        mm.nohugepage |= {target} if source in mm.nohugepage else set()
+        if source in mm.nohugepage:
+            mm.nohugepage |= {target}
         self.pmd_alloc(mm, target)
         pmd = mm.pmd[source].value
         if pmd is not None and pmd.page is not None:

@@ -7,7 +7,7 @@ from .mm_types import Mm
 
 
 class OomReaper(Machine):
-    """The reaper's walk over an address space that is alive, and the semaphore it takes (kernel/locking/rwsem.c)."""
+    """The reaper's walk over an address space that is alive, and the semaphore that it takes."""
 
     @primitive
     @orders("rmw acquire")

@@ -5,7 +5,6 @@ A version that only moved files or renamed entry points has a short class: see `
 
 from __future__ import annotations
 
-from .huge_memory import FALLBACK
 from .machine import Var
 from .mm_types import HUGE_ZERO_PAGE, Mm, MmuGather, Page, Pmd
 from .oom_kill import OomReaper, ReaperPerVma
@@ -138,7 +137,12 @@ class V5_2(ReaperPerVma, V4_9):
 
 
 class V5_13(V5_2):
-    """3b77e8c8cde5: a second name for the page, PFN, written beside PTR without a lock."""
+    """3b77e8c8cde5: a second name for the page, PFN, written beside PTR without a lock.
+
+    In v5.12.9 at the latest a write to a huge zero mapping splits it, and goes on with 4K pages.
+    """
+
+    splits_at_write = True
 
     def boot_huge_memory(self) -> None:
         """PFN is ~0 (None here) while there is no page."""
@@ -148,13 +152,6 @@ class V5_13(V5_2):
     def is_huge_zero_pmd(self, pmd: Pmd) -> bool:
         """Compare page frame numbers; is_huge_zero_page still compares pointers."""
         return pmd.page is not None and bool(self.READ_ONCE(self.huge_zero_pfn) == pmd.page.pfn)
-
-    def do_huge_pmd_wp_page(self, mm: Mm, index: int, orig: Pmd) -> str | None:
-        """In v5.12.9 at the latest a write to a huge zero mapping splits it, and goes on with 4K pages."""
-        if not self.is_huge_zero_pmd(orig):
-            return super().do_huge_pmd_wp_page(mm, index, orig)
-        self.split_huge_pmd(mm, index)
-        return FALLBACK
 
     def release_huge_zero_page(self, page: Page) -> bool:
         """In v5.12.9 at the latest the head is looked up first, so that a tail is skipped too."""

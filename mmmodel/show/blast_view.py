@@ -57,9 +57,9 @@ def _verdict(scenarios: Sequence[tuple[str, bool | None]]) -> Html:
         return join(mark(None, f"{len(open_)} of {len(scenarios)} undecided"), tag("small", f": {', '.join(open_)}"))
     if not wrong:
         return mark(True, f"all {len(scenarios)} hold")
-    words = "right about the report" if set(wrong) <= set(APART) else f"{len(wrong)} of {len(scenarios)} break"
-    rest = f"; {', '.join(wrong)} stays open" if set(wrong) <= set(APART) else f": {', '.join(wrong)}"
-    return join(mark(set(wrong) <= set(APART), words), tag("small", rest))
+    if set(wrong) <= set(APART):
+        return join(mark(True, "right about the report"), tag("small", f"; {', '.join(wrong)} stays open"))
+    return join(mark(False, f"{len(wrong)} of {len(scenarios)} break"), tag("small", f": {', '.join(wrong)}"))
 
 
 def radius(effects: Iterable[Effect]) -> Html:

@@ -112,7 +112,8 @@ def frames(verdict: Verdict) -> tuple[list[Html], list[str]]:
 def _lanes(verdict: Verdict, heads: list[str], start: Reach, rows: list[Event], until: int) -> Html:
     told = [f"{row.last}, CPU {row.lane}, {row.functions[0]}: {'; '.join(row.words)}" for row in rows if row.words]
     sign = "●" if verdict.broken == REACHED else "✗"
-    title = f"{sign} {verdict.scenario} on {label(verdict.build)}: {verdict.broken}"
+    order = f", memory {verdict.memory}" * (verdict.memory != "sc")
+    title = f"{sign} {verdict.scenario} on {label(verdict.build)}{order}: {verdict.broken}"
     drawn, height = _chart(46, 270, heads, start, rows, {cpu: cpu for cpu in range(len(heads))}, until)
     legend = wrap(LEGEND, 60) if start or any(row.held for row in rows) else []
     foot = [text(46, height + 16 + 18 * i, part, font_size=13) for i, part in enumerate(legend)]

@@ -6,6 +6,7 @@ from ..build.composed import Build
 from ..explore.checking import check
 from ..explore.verdict import Verdict
 from ..kernel.arches import ARCHES
+from ..kernel.versions import VERSIONS
 
 
 @cache
@@ -17,5 +18,6 @@ def publication(arch: str = "arm64", patch: str = "pfn-lock") -> Verdict:
 @cache
 def flag(version: str = "v5.14", arch: str = "arm64", acquire: bool = False) -> Verdict:
     """Two threads of a process fault while the page is given back; from v5.13 on with the fix of 2026."""
-    patches = ("pfn-lock",) * (version >= "v5.13") + ("mm-flag-acquire",) * acquire
+    order = list(VERSIONS).index
+    patches = ("pfn-lock",) * (order(version) >= order("v5.13")) + ("mm-flag-acquire",) * acquire
     return check(Build(version, arch, patches=patches), "threads-vs-shrinker", memory=ARCHES[arch]["memory"])

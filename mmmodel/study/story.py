@@ -10,6 +10,7 @@ from ..explore.verdict import Step, Verdict
 from ..kernel.arches import FLUSHING
 from ..kernel.mm_types import HUGE_ZERO_PAGE
 from ..words import arrowed, kernel_name
+from .blast import SEAMS
 
 Change = tuple[str, Any, Any]
 Reach = dict[int, bool]
@@ -20,8 +21,8 @@ TAKERS = {None: "page freed", HUGE_ZERO_PAGE: "a new huge zero page", "somebody 
 FIELDS: dict[str, Callable[[Any, Any], str]] = {
     "huge_zero_refcount": lambda was, now: f"HZR {arrowed(was, now)}",
     "page_count": lambda was, now: f"PC {arrowed(was, now)}",
-    "huge_zero_page": lambda was, now: f"PTR → {now or 'NULL'}",
-    "huge_zero_pfn": lambda was, now: f"PFN → {'none' if now is None else f'{now:#x}'}",
+    "huge_zero_page": lambda was, now: f"PTR → {NAMES['huge_zero_page'][1](now)}",
+    "huge_zero_pfn": lambda was, now: f"PFN → {NAMES['huge_zero_pfn'][1](now)}",
     "pmd": lambda was, now: f"PMD maps the {now.expects}" if now and now.page else "PMD cleared",
     "owner": lambda was, now: TAKERS.get(now, "") if now or was == HUGE_ZERO_PAGE else "",
     "attach_count": lambda was, now: f"CPUs attached: {now % FLUSHING}" + ", flush under way" * (now > FLUSHING),
@@ -30,6 +31,15 @@ FIELDS: dict[str, Callable[[Any, Any], str]] = {
     "pins": lambda was, now: "pinned" if len(now) > len(was) else "pin dropped",
 }
 """How to say that a word changed, by the field in its name. Of other words nothing is said."""
+
+
+NAMES: dict[str, tuple[str, Callable[[Any], str]]] = {
+    "huge_zero_refcount": ("HZR", str),
+    "huge_zero_page": ("PTR", lambda page: str(page or "NULL")),
+    "huge_zero_pfn": ("PFN", lambda pfn: "none" if pfn is None else f"{pfn:#x}"),
+    "MMF_HUGE_ZERO_PAGE": ("the flag", lambda on: "set" if on else "clear"),
+}
+"""How words that CPUs race for, and their values, are called."""
 
 
 class Event(NamedTuple):
@@ -97,8 +107,8 @@ def _tlbs(verb: str, cpus: Iterable[int]) -> list[str]:
 
 
 def called(function: str) -> str:
-    """A function of the model as it is called in a figure."""
-    return "user code" if function == "instruction" else f"{kernel_name(function)}()"
+    """A function of the model as it is called in a figure: a seam by the kernel function it is a line of."""
+    return "user code" if function == "instruction" else f"{kernel_name(SEAMS.get(function, function))}()"
 
 
 def story(verdict: Verdict) -> tuple[list[str], Reach, list[Event]]:
@@ -110,7 +120,7 @@ def story(verdict: Verdict) -> tuple[list[str], Reach, list[Event]]:
     scene = Scene(kernel)
     start, rows, count = scene.held, list[Event](), counters(kernel)[1]
     for number, step in enumerate(verdict.witness, 1):
-        words, count = [*scene.tell(_changes(step, count)), *filter(None, [step.missed])], step.page_count
+        words, count = [*scene.tell(_changes(step, count)), *_missed(step)], step.page_count
         row = Event(number, number, step.cpu, [called(step.function)], words, scene.held)
         if number == len(verdict.witness):
             words += [f"{'●' if verdict.broken == REACHED else '✗'} {verdict.broken}", verdict.what]
@@ -121,6 +131,15 @@ def story(verdict: Verdict) -> tuple[list[str], Reach, list[Event]]:
         rows.append(row)
     heads = [f"CPU {cpu}: {' · '.join(name for name, _ in program)}" for cpu, program in enumerate(programs)]
     return heads, start, rows
+
+
+def _missed(step: Step) -> Iterator[str]:
+    """The value that a step found, or wrote, where others see a newer one."""
+    if step.missed:
+        verb, word, value, newest = step.missed
+        field = re.sub(r".*\.", "", word)
+        short, shown = NAMES.get(field, (field, str))
+        yield f"✗ {verb} {short} = {shown(value)}, misses {shown(newest)}"
 
 
 def _changes(step: Step, count: int | None) -> list[Change]:

@@ -5,6 +5,7 @@ import pytest
 import mmmodel as mm
 from mmmodel.explore.concurrent import PROGRAMS
 from mmmodel.study.litmus import BEYOND, litmus
+from mmmodel.study.story import story
 
 UNMAP, THREADS = "fault-unmap-vs-shrinker", "threads-vs-shrinker"
 
@@ -77,7 +78,11 @@ def test_a_witness_says_what_was_missed_and_runs_again():
     verdict = check(THREADS, "v4.9", "arm64", memory="weak")
     missed = [step.missed for step in verdict.witness if step.missed]
     assert len(missed) == 1
-    assert missed[0].startswith("huge_zero_page: reads page 0x400, and misses page 0x")
+    assert [str(part) for part in missed[0][:3]] == ["reads", "huge_zero_page", "page 0x400"]
+    assert "huge_zero_page: reads page 0x400, and misses page 0x" in "; ".join(s.changed for s in verdict.witness)
+    assert any(
+        words.startswith("✗ reads PTR = page 0x400, misses page 0x") for r in story(verdict)[2] for words in r.words
+    )
     again = verdict.replay()
     assert (again.broken, again.memory) == (verdict.broken, "weak")
     assert [step.changed for step in again.witness] == [step.changed for step in verdict.witness]
