@@ -9,6 +9,8 @@ from time import perf_counter
 from ..words import BuildError
 
 BOUNDS = ("max_states", "max_seconds", "max_memory")
+HURRY = 4.0
+"""Seconds in which something broken is still looked for, once code was found that does not return."""
 EVERY = 1024
 """So many looks at the states and the clock come to one at the memory, which costs more."""
 
@@ -28,11 +30,13 @@ class Bounds:
             if not isinstance(value, int | float) or not value > 0 or (name == "max_states" and value < 1):
                 raise BuildError(f"max_states, max_seconds and max_memory must be numbers above 0; {name} is {value!r}")
         self.max_states, self.max_memory, self.deadline = max_states, given, perf_counter() + max_seconds
-        self.looks = 0
+        self.looks, self.hurried = 0, False
 
-    def reached(self, states: int) -> str:
-        """The bound that was reached, in words; empty if none was."""
+    def reached(self, states: int, hurry: bool = False) -> str:
+        """The bound that was reached, in words; empty if none was. hurry: nothing can hold any more."""
         self.looks += 1
+        if hurry and not self.hurried:
+            self.hurried, self.deadline = True, min(self.deadline, perf_counter() + HURRY)
         if states > self.max_states:
             return f"{self.max_states} states"
         if self.looks % EVERY == 0 and _mib("self/status", "VmRSS:") > self.max_memory:

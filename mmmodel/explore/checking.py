@@ -8,6 +8,7 @@ from typing import Any
 from ..build.composed import Build, given
 from ..kernel.arches import ARCHES
 from ..words import BuildError, choose
+from .bounds import BOUNDS, Bounds
 from .concurrent import PROGRAMS
 from .interleavings import explore
 from .scenarios import MOST_CPUS, known
@@ -43,6 +44,7 @@ def check(
         choose("option", option, (*OPTIONS, *list(more)[2:]))
     if not isinstance(use_zero_page := options.get("use_zero_page", True), bool):
         raise BuildError(f"use_zero_page must be True or False, not {use_zero_page!r}")
+    Bounds(**{name: options[name] for name in BOUNDS if name in options})
     choose("memory", options.get("memory", "sc"), MEMORY)
     if options.get("memory") == "arch":
         options["memory"] = ARCHES[build.arch]["memory"]

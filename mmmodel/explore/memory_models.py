@@ -57,10 +57,6 @@ class Relaxed(Walk):
         """What a CPU can do next. `ready`: its next step does not wait."""
         raise NotImplementedError
 
-    def wrong(self, key: Any) -> Any:
-        """The first invariant broken in a state."""
-        return self.pieces.wrong(*key[:2])
-
     def successors(self, key: Any) -> list[Successor]:
         """One step of each CPU, with each value that it may find."""
         state, places, order = key

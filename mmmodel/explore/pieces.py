@@ -23,12 +23,12 @@ from .containers import freeze
 from .explored import watch
 from .handed_out import Front
 from .invariants import broken
-from .patience import Clock, does_not_return
+from .patience import Clock, does_not_return, readers
 from .scenarios import Program
 from .shared_memory import Again, SharedMemory
 
-SPINS = 100
-"""So often kernel code may come back to the same place with the same local variables within one operation."""
+SPINS = 20
+"""So often code may come back to the same place with the same local variables within one operation of many steps."""
 Request = tuple[str, str, tuple[int, int | None] | None]
 """Who asks for the next step, for which word, and for what it has to wait: a word that is free, or below a limit."""
 FINISHED: Request = ("", "", None)
@@ -39,6 +39,10 @@ NONE: Access = ("", "", -1)
 
 class Preempted(BaseException):
     """Kernel code has come to its next step: the exploration decides who runs."""
+
+
+class Endless(BaseException):
+    """Code comes back to the same place again and again."""
 
 
 class Place:
@@ -84,7 +88,8 @@ class Pieces:
         self.operations = program.operations(self.front, cpus, **options)
         self.memory, self.structs, self.clock = SharedMemory(), dict[Any, Any](), Clock()
         self.stopped, self.inside, self.live, self.request = "", False, False, FINISHED
-        self.access, self.relaxed = NONE, False
+        self.access, self.relaxed, self.endless = NONE, False, ""
+        self.watched = bool(readers(build, program.set_up))
         self.events: list[tuple[str, str]] = []
         moments = [(when, quiet) for when in ("always", "end") for quiet in (True, False)]
         self.places: dict[Any, Place] = {moment: Place(-1, 0, (), True, FINISHED) for moment in moments}
@@ -126,6 +131,8 @@ class Pieces:
         except KernelBug as bug:
             self.events.append((bug.invariant, str(bug)))
             index, outside = len(operations), True
+        except Endless:
+            index, outside = len(operations), False
         except MemoryError as error:
             self.stopped = f"out of memory: {error}"
             index, outside = len(operations), True
@@ -171,7 +178,7 @@ class Pieces:
             if self.access is NONE:
                 self._accessed(original, name, args)
             return original(kernel, *args, **kwargs)
-        if len(self.path) > SPINS:
+        if self.watched and len(self.path) > SPINS:
             self._visit(sys._getframe(2))
         if self.at < len(self.path):
             self.at += 1
@@ -218,7 +225,8 @@ class Pieces:
             outer = outer.f_back
         self.visits[tuple(place)] += 1
         if self.visits[tuple(place)] > SPINS:
-            raise does_not_return(frame)
+            self.endless = str(does_not_return(frame)())
+            raise Endless
 
     def _alike(self, value: Any) -> Any:
         """What a local variable has in common with itself when the code is run again."""
@@ -270,10 +278,6 @@ class Pieces:
     def successor(self, place: Place, state: str) -> Piece:
         """The next piece of the CPU at a place."""
         return self.remembered(place, state, self.piece, place)
-
-    def wrong(self, state: str, places: tuple[Place, ...]) -> tuple[str, str] | None:
-        """The first invariant broken in a state."""
-        return self.asked("always", all(place.outside for place in places), state)
 
     def leaked(self, state: str) -> tuple[str, str] | None:
         """What the end of everything breaks. The official builds lose nothing while their bookkeeping is right."""

@@ -38,12 +38,13 @@ class Walk:
             self.parents[start] = None
             if wrong := self.wrong(start):
                 self.found = wrong, start, -1
+            self.one_by_one(*start[:2])
             while level and not self.found and not self.bound:
                 level = self.next_level(level, bounds)
                 self.depth += bool(level)
                 if progress:
                     progress(len(self.parents))
-            self.bound = self.bound or self.pieces.stopped
+            self.bound = self.pieces.endless or self.bound or self.pieces.stopped
         except KeyboardInterrupt:
             self.bound = "interrupted"
         except DoesNotReturn as error:
@@ -57,7 +58,16 @@ class Walk:
 
     def wrong(self, key: Any) -> Any:
         """The first invariant broken in a state."""
-        return self.pieces.wrong(*key)
+        return self.pieces.asked("always", all(place.outside for place in key[1]), key[0])
+
+    def one_by_one(self, state: str, places: tuple[Place, ...]) -> None:
+        """Code that never returns is soon found when nobody gets in between: let each CPU go first, to its end."""
+        for first in range(len(places)) if self.pieces.watched else ():
+            now, order = state, (*places[first:], *places[:first])
+            for place in order:
+                while self.ready(place, now):
+                    piece = self.pieces.successor(place, now)
+                    now, place = self.pieces.memory.after(now, piece.writes), piece.place
 
     def ready(self, place: Place, state: str) -> bool:
         """Is there a next step, and what it waits for: a lock that is free, a word below its limit?"""
@@ -80,7 +90,7 @@ class Walk:
                 if wrong:
                     self.found = wrong, key, cpu
                     return []
-            self.bound = bounds.reached(len(parents))
+            self.bound = bounds.reached(len(parents), hurry=bool(self.pieces.endless))
             if self.found or self.bound:
                 return []
         return further
@@ -101,6 +111,8 @@ class Walk:
     def finished(self, key: Any) -> None:
         """Nobody can go on: is it the end, or a deadlock?"""
         state, places = key[:2]
+        if any(not place.function and not place.outside for place in places):
+            return  # one of them is still at work, and will be: that says nothing of the others
         stuck = [f"CPU {p.cpu} waits for {p.word} in {kernel_name(p.function)}" for p in places if p.function]
         if stuck:
             wrong: Any = ("no-deadlock", "; ".join(stuck))

@@ -6,6 +6,7 @@ import proposals as given
 import pytest
 
 import mmmodel as mm
+from mmmodel.explore.concurrent import PROGRAMS
 from mmmodel.explore.patience import PatchError
 
 
@@ -114,3 +115,35 @@ def test_an_error_in_the_set_up_of_a_scenario_is_a_verdict():
     verdict = mm.check(mm.Build(debug_vm=True, patches=["q1-guard-put-page", "page-refcount"]), "fault-vs-shrinker")
     assert (verdict.broken, verdict.op) == ("no-bug", "set-up")
     assert verdict.replay().op == "set-up"
+
+
+class Polls(mm.Patch):
+    """The shrinker waits for what nobody will ever do, by steps."""
+
+    def shrink_huge_zero_page_scan(self):
+        while self.atomic_read(self.huge_zero_refcount) != 99:
+            pass
+        return 0
+
+
+class PollsAndBreaks(Polls):
+    """The same, and another CPU runs into a BUG meanwhile."""
+
+    def put_huge_zero_page(self):
+        self.BUG_ON(True, "nobody may put it")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("memory", ["sc", "weak"])
+@pytest.mark.parametrize("scenario", PROGRAMS)
+def test_code_that_polls_for_ever_does_not_return_whatever_is_explored(scenario, memory):
+    if scenario in ("fault-vs-fault", "zap-vs-zap"):
+        return  # nobody reclaims there
+    verdict = mm.check(mm.Build("v4.7", "x86", patches=[Polls]), scenario, memory=memory)
+    assert (verdict.status, verdict.bound) == ("undecided", "shrink_huge_zero_page_scan does not return")
+
+
+def test_what_breaks_beside_code_that_polls_for_ever_is_broken():
+    verdict = mm.check(mm.Build("v4.7", "s390", patches=[PollsAndBreaks]), "zap-vs-shrinker")
+    assert verdict.broken == "no-bug"
+    assert verdict.replay().broken == "no-bug"
