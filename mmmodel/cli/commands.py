@@ -135,6 +135,9 @@ def first(number: int, _: object) -> None:
 @click.option(
     "--memory", default="sc", show_default=True, help="Order of accesses: sc, tso, weak, or arch: the arch's."
 )
+@click.option(
+    "--symmetry/--no-symmetry", default=True, show_default=True, help="Explore CPUs that run the same up to names."
+)
 @click.option("--max-states", type=click.IntRange(1), default=5_000_000, show_default=True)
 @click.option("--max-seconds", type=click.FloatRange(0, min_open=True), default=600.0, show_default=True)
 @click.option(
@@ -174,6 +177,11 @@ def verdict(build: Build, scenario: str | None, sequential: bool, cpus: int | No
     columns = ("status", "holds", "broken", "op", "what", "states", "depth", "complete", "bound")
     rows = [(v.scenario, *(getattr(v, column) for column in columns), round(v.seconds, 3)) for v in found]
     show(("scenario", *columns, "seconds"), rows, format_)
+    for v in found:
+        if v.alike:
+            click.echo(
+                f"note: {v.scenario}: CPUs {', '.join(map(str, v.alike))} are alike: explored up to names", err=True
+            )
     for v in found if witness else ():
         steps = [(s.cpu, kernel_name(s.function), s.changed) for s in v.witness]
         show(("cpu", "function", "changed"), steps, format_)

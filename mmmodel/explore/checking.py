@@ -19,7 +19,7 @@ from .tracing import run
 from .verdict import Verdict
 
 MEMORY = ("sc", "tso", "weak", "arch")
-OPTIONS = ("max_states", "max_seconds", "max_memory", "progress", "kernel_class", "use_zero_page", "memory")
+OPTIONS = ("max_states", "max_seconds", "max_memory", "progress", "kernel_class", "use_zero_page", "memory", "symmetry")
 SCENARIOS = (*SEQUENTIAL, *PROGRAMS)
 """Those of the investigation, which are checked when none is named. A reader's are found by their names."""
 
@@ -33,7 +33,7 @@ def check(
     max_memory (MiB) and progress (called with the number of states) of an exploration; Ctrl-C gives the partial
     verdict. memory: sc (the steps as they come), tso, weak, or arch, what the build's arch has. `release` of pin-vs-zap
     is put_page or release_pages, `pinned` head or tail. use_zero_page: what sysfs says in any scenario; with False no
-    read fault maps the huge zero page.
+    read fault maps the huge zero page. symmetry: False explores each order of CPUs that run the same, too (memory sc).
 
     Raises BuildError for an unknown scenario or option, naming those there are, or a number of CPUs it cannot have.
     """
@@ -42,8 +42,9 @@ def check(
     more = signature(PROGRAMS[scenario].set_up).parameters if scenario in PROGRAMS else ()
     for option in options:
         choose("option", option, (*OPTIONS, *list(more)[2:]))
-    if not isinstance(use_zero_page := options.get("use_zero_page", True), bool):
-        raise BuildError(f"use_zero_page must be True or False, not {use_zero_page!r}")
+    for option in ("use_zero_page", "symmetry"):
+        if not isinstance(value := options.get(option, True), bool):
+            raise BuildError(f"{option} must be True or False, not {value!r}")
     Bounds(**{name: options[name] for name in BOUNDS if name in options})
     choose("memory", options.get("memory", "sc"), MEMORY)
     if options.get("memory") == "arch":

@@ -1,13 +1,14 @@
 """Every interleaving: the same kernel functions, with another CPU allowed in before each step.
 
 `walk` goes through the pieces of kernel code, `memory_models` does so when CPUs do not see each other's accesses in
-order. States seen before are not walked again; no other reduction is used, because none that was tried paid for itself.
+order. States seen before are not walked again, nor, with memory sc, those that differ from one in names of CPUs only
+(`symmetry`). Partial order reduction was tried and did not pay for itself.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from functools import partial
 from typing import Any
 
@@ -16,9 +17,10 @@ from .bounds import BOUNDS, Bounds
 from .invariants import judges
 from .memory_models import MODELS
 from .outside import unchanged
-from .patience import judged, readers
+from .patience import judged
 from .pieces import Pieces
 from .scenarios import Program
+from .symmetry import Unlike, UpToNames, interchangeable
 from .verdict import Verdict
 from .walk import Walk
 
@@ -30,11 +32,13 @@ def explore(
     *,
     progress: Callable[[int], None] | None = None,
     memory: str = "sc",
+    symmetry: bool = True,
     **options: Any,
 ) -> tuple[Verdict, set[Any]]:
     """Explore a concurrent program; the verdict, and the outcomes a finished run can have (complete if it holds).
 
-    options: those of `Bounds`, of `Pieces` and of the program.
+    symmetry: with False also states that differ from others in the names of CPUs only. options: those of `Bounds`, of
+    `Pieces` and of the program.
 
     Raises BuildError for a bound that is no number above 0, PatchError for a Python error in code of the reader's.
     """
@@ -42,11 +46,14 @@ def explore(
     outcomes, schedule = set[Any](), list[Any]()
     verdict = Verdict(build, program.name, cpus=cpus, invariants=judges(build), memory=memory)
     with judged(verdict, program.set_up, "set-up") as clock:
-        walk = MODELS[memory](pieces := Pieces(build, program, cpus, **options))
-        pieces.clock = clock
-        with unchanged(build, pieces) if readers(build, program.set_up) else nullcontext():
-            walk.run(bounds, progress)
-        schedule, outcomes = walk.schedule(), walk.outcomes
+        for reduced in (symmetry and memory == "sc", False):
+            pieces = Pieces(build, program, cpus, **options)
+            walk = UpToNames(pieces, same) if reduced and (same := interchangeable(pieces)) else MODELS[memory](pieces)
+            pieces.clock = clock
+            with suppress(Unlike), unchanged(build, pieces) if pieces.watched else nullcontext():
+                walk.run(bounds, progress)
+                break
+        schedule, outcomes, verdict.alike = walk.schedule(), walk.outcomes, tuple(walk.alike)
         _read(verdict, walk, schedule)
     if verdict.broken:
         verdict.again = partial(replay, build, program, cpus, schedule, memory=memory, **options)
@@ -56,7 +63,7 @@ def explore(
 def _read(verdict: Verdict, walk: Walk, schedule: list[Any]) -> None:
     """Read a verdict off a walk."""
     if walk.found:
-        _replay(verdict, type(walk)(walk.pieces), schedule)
+        _replay(verdict, MODELS[verdict.memory](walk.pieces), schedule)
     verdict.states, verdict.transitions = len(walk.parents), walk.transitions
     verdict.depth = len(verdict.witness) or walk.depth
     if walk.bound and not walk.found:

@@ -13,7 +13,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from ..kernel.machine import Var
-from .pieces import Piece, Pieces, Place
+from .pieces import Pieces
+from .place import Piece, Place
 from .verdict import Step
 from .views import Order
 from .walk import Walk

@@ -11,7 +11,7 @@ import sys
 from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Any, NamedTuple
+from typing import Any
 
 from ..build.composed import Build
 from ..kernel.arches import ARCHES
@@ -24,17 +24,12 @@ from .explored import watch
 from .handed_out import Front
 from .invariants import broken
 from .patience import Clock, does_not_return, readers
+from .place import FINISHED, NONE, Piece, Place, Request
 from .scenarios import Program
 from .shared_memory import Again, SharedMemory
 
 SPINS = 20
 """So often code may come back to the same place with the same local variables within one operation of many steps."""
-Request = tuple[str, str, tuple[int, int | None] | None]
-"""Who asks for the next step, for which word, and for what it has to wait: a word that is free, or below a limit."""
-FINISHED: Request = ("", "", None)
-Access = tuple[str, str, int]
-"""What a step does: the primitive, what that does and orders (see `kernel.atomics.orders`), and to which word."""
-NONE: Access = ("", "", -1)
 
 
 class Preempted(BaseException):
@@ -43,27 +38,6 @@ class Preempted(BaseException):
 
 class Endless(BaseException):
     """Code comes back to the same place again and again."""
-
-
-class Place:
-    """Where a CPU stands: before a step of one of its operations, having observed `path` since that began."""
-
-    __slots__ = ("cpu", "function", "index", "outside", "path", "pieces", "waits", "word")
-
-    def __init__(self, cpu: int, index: int, path: tuple[Any, ...], outside: bool, request: Request) -> None:
-        self.cpu, self.index, self.path, self.outside = cpu, index, path, outside
-        self.function, self.word, self.waits = request
-        self.pieces: Any = None
-
-
-class Piece(NamedTuple):
-    """A step and the code up to the next one, for one combination of values read."""
-
-    reads: tuple[int, ...]
-    writes: tuple[tuple[int, str], ...]
-    place: Place
-    events: tuple[tuple[str, str], ...]
-    access: Access = NONE
 
 
 class Pieces:
@@ -95,6 +69,7 @@ class Pieces:
         self.places: dict[Any, Place] = {moment: Place(-1, 0, (), True, FINISHED) for moment in moments}
         self.primitives = watch(self.kernel, self, self.memory)
         self.memory.grown, self.locks = False, len(self.kernel.locks)
+        self.marks, self.outside = dict[Any, str](), set[str]()
 
     def struct(self, kind: type[Any], args: tuple[Any, ...]) -> Any:
         """A structure that kernel code makes: the same one whenever the same CPU comes to this point."""
@@ -138,10 +113,23 @@ class Pieces:
             index, outside = len(operations), True
         reads, writes = self.end()
         path = tuple(self.path) if self.request is not FINISHED else ()
-        key = (cpu, index, path, outside)
-        if key not in self.places:
-            self.places[key] = Place(*key, self.request)
-        return Piece(reads, writes, self.places[key], tuple(self.events), self.access)
+        place = self.place(cpu, index, path, outside, self.request)
+        return Piece(reads, writes, place, tuple(self.events), self.access)
+
+    def place(self, cpu: int, index: int, path: tuple[Any, ...], outside: bool, request: Request) -> Place:
+        """Where a CPU stands: always the same object."""
+        mark = self.marks.setdefault((index, path, outside, request), chr(len(self.marks) + 1))
+        if (cpu, mark) not in self.places:
+            self.places[cpu, mark] = Place(cpu, index, path, outside, request, mark)
+            self.outside.update(mark * outside)
+        return self.places[cpu, mark]
+
+    def stands(self, cpu: int, mark: str) -> Place:
+        """The place of a mark, for a CPU that need not have been there."""
+        if found := self.places.get((cpu, mark)):
+            return found
+        of = next(place for place in self.places.values() if place.mark == mark)
+        return self.place(cpu, of.index, of.path, of.outside, (of.function, of.word, of.waits))
 
     def ask(self, when: str, quiet: bool, state: str) -> Piece:
         """What the invariants of a moment read, and the first of them that is broken: a piece that changes nothing."""
@@ -285,8 +273,12 @@ class Pieces:
 
     def asked(self, when: str, quiet: bool, state: str) -> tuple[str, str] | None:
         """The first invariant of a moment that is broken. `quiet`: is every CPU outside the kernel?"""
-        events = self.remembered(self.places[when, quiet], state, self.ask, when, quiet).events
+        events = self.asking(when, quiet, state).events
         return events[0] if events else None
+
+    def asking(self, when: str, quiet: bool, state: str) -> Piece:
+        """What the invariants of a moment read, and what they say."""
+        return self.remembered(self.places[when, quiet], state, self.ask, when, quiet)
 
     def start(self) -> tuple[str, tuple[Place, ...]]:
         """The state after set-up, every CPU before its first step."""

@@ -65,7 +65,8 @@ class Verdict:
     status: holds, broken or undecided. broken: the invariant broken first, `what` about it, `op`: the operation under
     way; witness: the steps that lead there. bound: what came before an answer (a limit, an interruption, a function
     that does not return, memory that ran out), `what`: how far it got. invariants: those that were looked at. cpus;
-    memory: its order (sc, tso, weak); states, transitions, depth, seconds.
+    memory: its order (sc, tso, weak); alike: the CPUs that run the same, so that of states which differ in their names
+    only one was looked at; states, transitions, depth, seconds.
     """
 
     build: Build
@@ -82,6 +83,7 @@ class Verdict:
     cpus: int = 1
     invariants: tuple[str, ...] = ()
     memory: str = "sc"
+    alike: tuple[int, ...] = ()
     again: Callable[[], Verdict] | None = field(default=None, compare=False)
 
     def stopped(self, bound: str, reached: str) -> None:

@@ -13,13 +13,17 @@ from typing import Any
 from ..words import kernel_name
 from .bounds import Bounds
 from .patience import DoesNotReturn
-from .pieces import Pieces, Place
+from .pieces import Pieces
+from .place import Place
 from .tracing import counters
 from .verdict import Step
 
 
 class Walk:
     """A breadth-first walk and what it `found`: what is wrong, in which state, after a step of which CPU (-1: none)."""
+
+    alike = range(0)
+    """The CPUs whose names make no difference."""
 
     def __init__(self, pieces: Pieces) -> None:
         self.pieces = pieces
@@ -131,14 +135,18 @@ class Walk:
 
     def schedule(self) -> list[Any]:
         """Whose the steps are that lead to the violation; none without one."""
+        return [who for _, who in self.steps()]
+
+    def steps(self) -> list[tuple[Any, Any]]:
+        """The steps that lead to the violation: from which state, and whose."""
         if not self.found:
             return []
         _, key, who = self.found
-        schedule = [who] * (who != -1)
+        steps = [(key, who)] * (who != -1)
         while self.parents[key] is not None:
-            key, who = self.parents[key]
-            schedule.append(who)
-        return schedule[::-1]
+            steps.append(self.parents[key])
+            key = steps[-1][0]
+        return steps[::-1]
 
     def describe(self, key: Any, who: Any) -> Step:
         """One step in words: CPU, kernel function, what changed, the counters after it."""

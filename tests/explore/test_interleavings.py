@@ -239,6 +239,6 @@ def test_state_counts(scenario: str, version: str) -> None:
     for row in counted()[scenario, version]:
         stack = row["patches"].split("+") if row["patches"] else []
         build = mm.Build(version, row["arch"], row["swap"] == "y", row["thp"] == "y", patches=stack)
-        v = mm.check(build, scenario, int(row["cpus"]))
+        v = mm.check(build, scenario, int(row["cpus"]), symmetry=False)
         found = ("ny"[v.holds], v.broken, *map(str, (v.states, v.transitions, v.depth)))
         assert found == tuple(row[name] for name in ("holds", "broken", "states", "transitions", "depth")), build
