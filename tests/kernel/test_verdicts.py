@@ -24,7 +24,7 @@ HOLD = [
     mm.Build(thp=False),
     # the merged fix, with SWAP; and its successors
     *[mm.Build(version=version) for version in ("v4.7", "v4.9", "v5.2", "v5.13")],
-    *[mm.Build(version="v5.14", swap=swap) for swap in (True, False)],
+    *[mm.Build(version=version, swap=swap) for version in ("v5.14", "v6.1", "v6.1.184") for swap in (True, False)],
     *[mm.Build(version="v5.2", arch=arch, thp=True, swap=False) for arch in ("sh", "um", "ia64")],
     # the proposals
     *[mm.Build(patches=[patch]) for patch in ("quick-hack", "q2", "q3", "q4")],
