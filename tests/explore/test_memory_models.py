@@ -73,7 +73,9 @@ def test_the_flag_of_the_mm_is_read_without_order(version, patches, broken):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("arch", ["x86", "s390"])
-@pytest.mark.parametrize(("version", "patches"), [("v4.6", ()), ("v4.9", ()), ("v5.14", ("pfn-lock",)), ("v6.1.184", ())])
+@pytest.mark.parametrize(
+    ("version", "patches"), [("v4.6", ()), ("v4.9", ()), ("v5.14", ("pfn-lock",)), ("v6.1.184", ())]
+)
 def test_who_has_store_buffers_only_is_safe(arch, version, patches):
     fix = ("quick-hack",) * (arch == "s390" and version == "v4.6")
     verdict = check(THREADS, version, arch, *patches, *fix, memory="arch")
