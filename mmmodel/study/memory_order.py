@@ -16,7 +16,7 @@ def publication(arch: str = "arm64", patch: str = "pfn-lock") -> Verdict:
 
 
 @cache
-def flag(version: str = "v5.14", arch: str = "arm64", acquire: bool = False) -> Verdict:
+def flag(version: str = "v6.1.184", arch: str = "arm64", acquire: bool = False) -> Verdict:
     """Two threads of a process fault while the page is given back; from v5.13 on with the fix of 2026."""
     order = list(VERSIONS).index
     lacking = order("v5.13") <= order(version) < order("v6.1.184")
