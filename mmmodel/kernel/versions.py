@@ -191,10 +191,10 @@ class V5_14(V5_13):
 
 
 class V6_1(V5_14):
-    """Folios: most functions on this path have other names, and do what they did. Batches are freed in runs."""
+    """Folios: functions on this path have other names, and do what they did. Batches are freed in runs."""
 
     def tlb_flush_mmu_free(self, tlb: MmuGather) -> None:
-        """tlb_batch_pages_flush: at most 512 pages in a call, as a page of pointers may hold more."""
+        """mm/mmu_gather.c, tlb_batch_pages_flush: at most 512 pages in a call; a page of pointers may hold more."""
         batches, tlb.batches = tlb.batches, ((),)
         for batch in batches:
             for pages in (batch[start : start + 512] for start in range(0, len(batch), 512)):

@@ -105,3 +105,12 @@ def test_thp_on_an_arch_without_it_is_labelled():
 
 def test_repr_is_code_that_makes_the_same_build():
     assert [build for build in (*HOLD, *BREAK) if eval(repr(build), {"mm": mm}) != build] == []
+
+
+@pytest.mark.parametrize(("version", "sizes"), [("v5.14", [600]), ("v6.1", [512, 88])])
+def test_a_batch_is_freed_in_runs_of_512_from_v6_1(version, sizes, monkeypatch):
+    kernel, freed = mm.Build(version, "arm", thp=True).boot(), []
+    monkeypatch.setattr(kernel, "free_pages_and_swap_cache", lambda pages, nr: freed.append((len(pages), nr)))
+    kernel.cpu.gather.batches = (tuple(range(600)),)
+    kernel.tlb_flush_mmu_free(kernel.cpu.gather)
+    assert freed == [(size, size) for size in sizes]
