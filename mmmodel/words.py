@@ -81,13 +81,13 @@ def version_hint(word: str, known: Sequence[str]) -> str:
         return f": between {known[known.index(name) - 1]} and {name}"
     if number[:2] < numbers(known[0]) or name in known:
         return f": before {known[0]}, the first version modelled"
+    differs = "".join(f" ({r['what']})" for r in rows("differs") if numbers(r["from"]) <= number < numbers(r["until"]))
     if number[:2] > numbers(known[-1])[:2]:
-        return f": after {known[-1]}, the last version modelled"
+        return f": after {known[-1]}, the last version modelled{differs}"
     if number[1] > LAST.get(number[0], number[1]):
         return ""
     base = max((v for v in known if numbers(v) <= number), key=numbers)
-    differs = [f" ({r['what']})" for r in rows("differs") if numbers(r["from"]) <= number < numbers(r["until"])]
-    return f": {name} has the code of {base} here: --version {base}{''.join(differs)}"
+    return f": {name} has the code of {base} here: --version {base}{differs}"
 
 
 ALIASES = {row["arch"]: row["aliases"] for row in rows("arch_names") if row["aliases"]}

@@ -7,8 +7,7 @@ from mmmodel.kernel.arches import ARCHES
 from mmmodel.kernel.versions import VERSIONS
 from mmmodel.words import ALIASES, LATER, version_hint
 
-NAMES = [*VERSIONS, "v6.1", "v6.1.184"]
-"""As the list will grow."""
+NAMES = list(VERSIONS)
 
 SAID = {
     "v4.8": "v4.8 has the code of v4.7 here: --version v4.7",
@@ -21,7 +20,16 @@ SAID = {
     "v4.4": "before v4.5, the first version modelled",
     "v4.4.302": "before v4.5, the first version modelled",
     "v3.8": "before v4.5, the first version modelled",
-    "v6.12": "after v6.1.184, the last version modelled",
+    "v6.12": "after v6.1.184, the last version modelled (near v6.1: it lacks the fix of CVE-2026-74632",
+    "v6.12.104": "after v6.1.184, the last version modelled (near v6.1.184: it has the fix of CVE-2026-74632",
+    "v6.6.y": "after v6.1.184, the last version modelled (near v6.1.184",
+    "v6.6.152": "(near v6.1: it lacks the fix",
+    "v7.1": "(near v6.1: it lacks the fix",
+    "v5.15": "v5.15 has the code of v5.14 here: --version v5.14",
+    "v5.15.218": "--version v5.14 (known to differ: it has the fix of CVE-2026-74632",
+    "v6.0": "v6.0 has the code of v5.14 here: --version v5.14",
+    "v6.1-rc6": "between v5.14 and v6.1",
+    "v6.1.183": "v6.1.183 has the code of v6.1 here: --version v6.1",
     "v6.1.50": "v6.1.50 has the code of v6.1 here: --version v6.1",
     "v6.1.190": "--version v6.1.184",
     "v4.8-rc3": "v4.8 has the code of v4.7",
@@ -54,7 +62,7 @@ def test_no_version_is_suggested_for_what_is_none(version):
     ("toggles", "said"),
     [
         ({"version": "v4.8"}, "unknown version 'v4.8': v4.8 has the code of v4.7 here: --version v4.7"),
-        ({"version": "v99.1"}, f"after {NAMES[len(VERSIONS) - 1]}, the last version modelled"),
+        ({"version": "v99.1"}, f"after {NAMES[-1]}, the last version modelled"),
         ({"arch": "riscv"}, "unknown arch 'riscv': riscv came with v4.15, and the archs here are those of v4.6"),
         ({"arch": "loongarch64"}, "loongarch came with v5.19"),
         ({"arch": "loong64"}, "loongarch came with v5.19"),

@@ -21,7 +21,7 @@ from .effect import lost
 class Build:
     """One kernel to investigate.
 
-    version: v4.5 ... v5.14. arch: a name of data/arches.csv. swap, debug_vm: CONFIG_SWAP, CONFIG_DEBUG_VM. thp: by
+    version: v4.5 ... v6.1.184. arch: a name of data/arches.csv. swap, debug_vm: CONFIG_SWAP, CONFIG_DEBUG_VM. thp: by
     default what the arch supports; setting it on one that does not is allowed and `hypothetical`. patches: names or
     Patch classes, applied in order (a later one lies over an earlier one of the same level).
 

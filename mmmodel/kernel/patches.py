@@ -12,6 +12,7 @@ from .machine import Var
 from .mm_types import Mm, MmuGather, Page
 from .oom_kill import ReaperPerVma
 from .overlay import Patch as Patch
+from .versions import V6_1_184
 
 
 class QuickHack(Patch):
@@ -204,63 +205,30 @@ class Revert(Patch):
         return False
 
 
-class PfnLockRelaxed(Patch):
-    """Half of the 2026 fix of CVE-2026-74632: PTR, PFN and HZR change together, under a lock."""
+class PfnLock(Patch):
+    """The 2026 fix of CVE-2026-74632, taken back: PTR, PFN and HZR change together, under a lock; and a release."""
 
-    name, file, since = "pfn-lock-relaxed", "mm/huge_memory.c", "v5.13"
-    outside = "there is no huge_zero_pfn before v5.13"
-
-    huge_zero_pfn: Var
+    name, file, since, until = "pfn-lock", "mm/huge_memory.c", "v5.13", "v6.1"
+    outside = "there is no huge_zero_pfn before v5.13; v6.1.184 has the lock"
 
     def boot_huge_memory(self) -> None:
         """huge_zero_lock."""
         super().boot_huge_memory()
         self.huge_zero_lock = Var("huge_zero_lock", None, "huge_zero_lock")
 
-    def get_huge_zero_page(self) -> bool:  # type: ignore[override]
-        """Fast path as before; a new page is published under the lock, or given up if another one was."""
-        if self.atomic_inc_not_zero(self.huge_zero_refcount):
-            return True
-        zero_page = self.alloc_huge_zero_page()
-        if zero_page is None:
-            return False
-        self.spin_lock(self.huge_zero_lock)
-        if self.READ_ONCE(self.huge_zero_page) is not None:
-            self.atomic_inc(self.huge_zero_refcount)
-            self.spin_unlock(self.huge_zero_lock)
-            self._free_pages(zero_page, zero_page.order)
-            return True
-        self.WRITE_ONCE(self.huge_zero_page, zero_page)
-        self.WRITE_ONCE(self.huge_zero_pfn, zero_page.pfn)
-        self.publish(2)
-        self.spin_unlock(self.huge_zero_lock)
-        return True
+    get_huge_zero_page = V6_1_184.get_huge_zero_page  # type: ignore[assignment]
+    publish = V6_1_184.publish
+    shrink_huge_zero_page_scan = V6_1_184.shrink_huge_zero_page_scan
+
+
+class PfnLockRelaxed(PfnLock):
+    """Half of that fix: the lock, and no release."""
+
+    name = "pfn-lock-relaxed"
 
     def publish(self, count: int) -> None:
-        """The store that lets the lockless fast path in: it takes no lock, and may still see the old PFN."""
+        """The fast path takes no lock, and may still see the old PFN."""
         self.atomic_set(self.huge_zero_refcount, count)
-
-    def shrink_huge_zero_page_scan(self) -> int:
-        """All three words under the lock; the page is freed outside."""
-        self.spin_lock(self.huge_zero_lock)
-        if self.atomic_cmpxchg(self.huge_zero_refcount, 1, 0) != 1:
-            self.spin_unlock(self.huge_zero_lock)
-            return 0
-        zero_page = self.xchg(self.huge_zero_page, None)
-        self.WRITE_ONCE(self.huge_zero_pfn, None)
-        self.spin_unlock(self.huge_zero_lock)
-        self._free_pages(zero_page, zero_page.order)
-        return self.hpage_nr
-
-
-class PfnLock(PfnLockRelaxed):
-    """The 2026 fix of CVE-2026-74632 as it was merged: the lock, and a release."""
-
-    name = "pfn-lock"
-
-    def publish(self, count: int) -> None:
-        """Who gets a reference sees PTR and PFN."""
-        self.atomic_set_release(self.huge_zero_refcount, count)
 
 
 class MmFlagAcquire(Patch):

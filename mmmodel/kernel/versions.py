@@ -190,6 +190,62 @@ class V5_14(V5_13):
         """Nothing."""
 
 
+class V6_1(V5_14):
+    """Folios: functions on this path have other names, and do what they did. Batches are freed in runs."""
+
+    def tlb_flush_mmu_free(self, tlb: MmuGather) -> None:
+        """mm/mmu_gather.c, tlb_batch_pages_flush: at most 512 pages in a call; a page of pointers may hold more."""
+        batches, tlb.batches = tlb.batches, ((),)
+        for batch in batches:
+            for pages in (batch[start : start + 512] for start in range(0, len(batch), 512)):
+                self.free_pages_and_swap_cache(pages, len(pages))
+
+
+class V6_1_184(V6_1):
+    """The fix of CVE-2026-74632, as merged: PTR, PFN and HZR change together, under a lock; and a release."""
+
+    def boot_huge_memory(self) -> None:
+        """huge_zero_lock."""
+        super().boot_huge_memory()
+        self.huge_zero_lock = Var("huge_zero_lock", None, "huge_zero_lock")
+
+    def get_huge_zero_page(self) -> bool:  # type: ignore[override]
+        """Fast path as before; a new page is published under the lock, or given up if another one was."""
+        if self.atomic_inc_not_zero(self.huge_zero_refcount):
+            return True
+        zero_page = self.alloc_huge_zero_page()
+        if zero_page is None:
+            return False
+        self.spin_lock(self.huge_zero_lock)
+        if self.READ_ONCE(self.huge_zero_page) is not None:
+            self.atomic_inc(self.huge_zero_refcount)
+            self.spin_unlock(self.huge_zero_lock)
+            self._free_pages(zero_page, zero_page.order)
+            return True
+        self.WRITE_ONCE(self.huge_zero_page, zero_page)
+        self.WRITE_ONCE(self.huge_zero_pfn, zero_page.pfn)
+        self.publish(2)
+        self.spin_unlock(self.huge_zero_lock)
+        return True
+
+    def publish(self, count: int) -> None:
+        """Seam: the store that lets the lockless fast path in. Who gets a reference sees PTR and PFN."""
+        self.atomic_set_release(self.huge_zero_refcount, count)
+
+    def shrink_huge_zero_page_scan(self) -> int:
+        """All three words under the lock; the page is freed outside."""
+        self.spin_lock(self.huge_zero_lock)
+        if self.atomic_cmpxchg(self.huge_zero_refcount, 1, 0) != 1:
+            self.spin_unlock(self.huge_zero_lock)
+            return 0
+        zero_page = self.huge_zero_page.value  # nobody else writes it while the lock is held
+        self.WRITE_ONCE(self.huge_zero_page, None)
+        self.WRITE_ONCE(self.huge_zero_pfn, None)
+        self.spin_unlock(self.huge_zero_lock)
+        self._free_pages(zero_page, zero_page.order)
+        return self.hpage_nr
+
+
 VERSIONS: dict[str, type[V4_5]] = {
     "v4.5": V4_5,
     "v4.6": V4_6,
@@ -198,4 +254,6 @@ VERSIONS: dict[str, type[V4_5]] = {
     "v5.2": V5_2,
     "v5.13": V5_13,
     "v5.14": V5_14,
+    "v6.1": V6_1,
+    "v6.1.184": V6_1_184,
 }

@@ -16,8 +16,9 @@ def publication(arch: str = "arm64", patch: str = "pfn-lock") -> Verdict:
 
 
 @cache
-def flag(version: str = "v5.14", arch: str = "arm64", acquire: bool = False) -> Verdict:
+def flag(version: str = "v6.1.184", arch: str = "arm64", acquire: bool = False) -> Verdict:
     """Two threads of a process fault while the page is given back; from v5.13 on with the fix of 2026."""
     order = list(VERSIONS).index
-    patches = ("pfn-lock",) * (order(version) >= order("v5.13")) + ("mm-flag-acquire",) * acquire
+    lacking = order("v5.13") <= order(version) < order("v6.1.184")
+    patches = ("pfn-lock",) * lacking + ("mm-flag-acquire",) * acquire
     return check(Build(version, arch, patches=patches), "threads-vs-shrinker", memory=ARCHES[arch]["memory"])

@@ -19,6 +19,8 @@ from mmmodel.kernel.versions import V4_5, VERSIONS
 # -- verdicts
 
 RACE, COUNT, PFN = "stale-read", "references-balance", "recognised"
+RACY = ("v5.13", "v5.14", "v6.1")
+"""With huge_zero_pfn, and without its lock."""
 VERDICTS = [
     # what aa88b68c closed, and what it opened
     ("zap-vs-shrinker", mm.Build("v4.5", "x86"), RACE), ("zap-vs-shrinker", mm.Build("v4.5", "s390"), ""),
@@ -35,11 +37,11 @@ VERDICTS = [
     ("zap-vs-shrinker", mm.Build("v4.7", "ia64", thp=True), ""),
     # faults; CVE-2026-74632 and its fix
     *[("fault-vs-fault", mm.Build(version, arch), "") for version in VERSIONS for arch in ("x86", "s390")],
-    *[("fault-vs-shrinker", mm.Build(version, arch), PFN if version in ("v5.13", "v5.14") else "")
+    *[("fault-vs-shrinker", mm.Build(version, arch), PFN if version in RACY else "")
       for version in VERSIONS for arch in ("x86", "s390")],
     *[("fault-vs-shrinker", mm.Build("v4.6", arch, patches=["page-refcount"]), "") for arch in ("x86", "s390")],
     *[("fault-vs-shrinker", mm.Build(version, arch, patches=["pfn-lock"]), "")
-      for version in ("v5.13", "v5.14") for arch in ("x86", "s390")],
+      for version in RACY for arch in ("x86", "s390")],
 ]  # fmt: skip
 
 

@@ -138,7 +138,7 @@ def test_no_complaint_is_an_event():
     assert "Bad page state" in dict(kernel.violations)["no-complaint"]
 
 
-@pytest.mark.parametrize("version", ["v5.13", "v5.14"])
+@pytest.mark.parametrize("version", ["v5.13", "v5.14", "v6.1"])
 def test_no_deadlock_is_an_event(version):
     with pytest.raises(Deadlock, match="huge_zero_lock is already held by CPU 0") as caught:
         shrinker_delayed(mm.Build(version=version, patches=["pfn-lock"]))
@@ -179,7 +179,7 @@ def test_a_late_write_of_the_pfn_hides_the_new_page():
     assert broken(kernel, "always")[0] == "recognised"
 
 
-@pytest.mark.parametrize("version", ["v4.7", "v5.2", "v5.13", "v5.14"])
+@pytest.mark.parametrize("version", ["v4.7", "v5.2", "v5.13", "v5.14", "v6.1", "v6.1.184"])
 def test_a_fault_before_the_shrinker_begins_keeps_the_page(version):
     kernel = shrinker_delayed(mm.Build(version=version), before="huge_zero_refcount")
     assert kernel.huge_zero_page.value.owner == HUGE_ZERO_PAGE

@@ -49,9 +49,21 @@ def test_the_lock_alone_does_not_help_who_takes_none(memory, patch, broken):
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize(("version", "memory", "patches", "broken"), [
+    ("v6.1", "weak", (), "recognised"), ("v6.1", "weak", ("pfn-lock-relaxed",), "recognised"),
+    ("v6.1", "weak", ("pfn-lock",), ""), *[("v6.1.184", memory, (), "") for memory in ("sc", "tso", "weak")],
+])  # fmt: skip
+def test_the_fix_as_it_was_merged(version, memory, patches, broken):
+    verdict = check(UNMAP, version, "arm64", *patches, memory=memory)
+    assert verdict.broken == broken
+    assert verdict.complete
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize(("version", "patches", "broken"), [
     ("v4.6", (), ""), ("v4.9", (), "recognised"), ("v4.9", ("mm-flag-acquire",), ""),
     ("v5.14", ("pfn-lock",), "recognised"), ("v5.14", ("pfn-lock", "mm-flag-acquire"), ""),
+    ("v6.1.184", (), "recognised"), ("v6.1.184", ("mm-flag-acquire",), ""),
 ])  # fmt: skip
 def test_the_flag_of_the_mm_is_read_without_order(version, patches, broken):
     verdict = check(THREADS, version, "arm64", *patches, memory="weak")
@@ -61,7 +73,9 @@ def test_the_flag_of_the_mm_is_read_without_order(version, patches, broken):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("arch", ["x86", "s390"])
-@pytest.mark.parametrize(("version", "patches"), [("v4.6", ()), ("v4.9", ()), ("v5.14", ("pfn-lock",))])
+@pytest.mark.parametrize(
+    ("version", "patches"), [("v4.6", ()), ("v4.9", ()), ("v5.14", ("pfn-lock",)), ("v6.1.184", ())]
+)
 def test_who_has_store_buffers_only_is_safe(arch, version, patches):
     fix = ("quick-hack",) * (arch == "s390" and version == "v4.6")
     verdict = check(THREADS, version, arch, *patches, *fix, memory="arch")

@@ -17,7 +17,7 @@ CORRECT = [
     mm.Build(version="v4.5", arch="x86"),
     mm.Build(arch="x86"),
     mm.Build(arch="arm64"),
-    *[mm.Build(version=version) for version in ("v4.7", "v4.9", "v5.2", "v5.13", "v5.14")],
+    *[mm.Build(version=version) for version in ("v4.7", "v4.9", "v5.2", "v5.13", "v5.14", "v6.1", "v6.1.184")],
     *[mm.Build(patches=[patch]) for patch in ("quick-hack", "q2", "q3", "q4")],
 ]
 BAD = [mm.Build(), mm.Build(swap=False), mm.Build(version="v4.7", swap=False), mm.Build(arch="sh", thp=True)]

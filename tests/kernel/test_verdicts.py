@@ -24,7 +24,7 @@ HOLD = [
     mm.Build(thp=False),
     # the merged fix, with SWAP; and its successors
     *[mm.Build(version=version) for version in ("v4.7", "v4.9", "v5.2", "v5.13")],
-    *[mm.Build(version="v5.14", swap=swap) for swap in (True, False)],
+    *[mm.Build(version=version, swap=swap) for version in ("v5.14", "v6.1", "v6.1.184") for swap in (True, False)],
     *[mm.Build(version="v5.2", arch=arch, thp=True, swap=False) for arch in ("sh", "um", "ia64")],
     # the proposals
     *[mm.Build(patches=[patch]) for patch in ("quick-hack", "q2", "q3", "q4")],
@@ -105,3 +105,12 @@ def test_thp_on_an_arch_without_it_is_labelled():
 
 def test_repr_is_code_that_makes_the_same_build():
     assert [build for build in (*HOLD, *BREAK) if eval(repr(build), {"mm": mm}) != build] == []
+
+
+@pytest.mark.parametrize(("version", "sizes"), [("v5.14", [600]), ("v6.1", [512, 88])])
+def test_a_batch_is_freed_in_runs_of_512_from_v6_1(version, sizes, monkeypatch):
+    kernel, freed = mm.Build(version, "arm", thp=True).boot(), []
+    monkeypatch.setattr(kernel, "free_pages_and_swap_cache", lambda pages, nr: freed.append((len(pages), nr)))
+    kernel.cpu.gather.batches = (tuple(range(600)),)
+    kernel.tlb_flush_mmu_free(kernel.cpu.gather)
+    assert freed == [(size, size) for size in sizes]

@@ -28,15 +28,15 @@ COVERING = {
     "hack": {"patches": ["quick-hack"]},
     "fixed-noswap": {"version": "v4.7", "swap": False, "patches": ["q4", "reaper-per-vma"]},
     "guard": {"arch": "arm", "patches": ["q1-guard"]},
-    "naive-guard": {"arch": "x86", "version": "v4.7", "patches": ["q1-guard-put-page"]},
     "before": {"arch": "ia64", "version": "v4.5", "swap": False, "patches": ["q3"]},
-    "no-huge-pages": {"arch": "um", "version": "v4.9", "swap": False, "patches": ["q2"]},
+    "no-huge-pages": {"arch": "um", "version": "v5.14", "swap": False, "patches": ["q2"]},
     "shortcut": {"version": "v4.9", "patches": ["nr1-shortcut"]},
     "guarded-shortcut": {"arch": "sh", "version": "v5.2", "patches": ["nr1-shortcut-guarded"]},
     "page-refcount": {"arch": "arm64", "patches": ["page-refcount"]},
     "undone": {"arch": "x86", "patches": ["revert"]},
     "two-patches": {"version": "v5.13", "swap": False, "patches": ["swapn-macro", "pfn-lock", "mm-flag-acquire"]},
-    "today": {"arch": "powerpc", "version": "v5.14", "patches": ["pfn-lock-relaxed"]},
+    "no-release": {"arch": "powerpc", "version": "v6.1", "patches": ["pfn-lock-relaxed"]},
+    "today": {"arch": "x86", "version": "v6.1.184", "patches": ["q1-guard-put-page"]},
 }
 
 

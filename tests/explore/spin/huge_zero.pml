@@ -1,9 +1,9 @@
-/* The huge zero page and its counters, mm/huge_memory.c v4.5 to v5.14, shared by the scenarios.
+/* The huge zero page and its counters, mm/huge_memory.c v4.5 to v6.1.184, shared by the scenarios.
  *
  * Every access to shared memory is one step: a bare statement, a d_step or an atomic block. Comments name the
  * function a step stands for, as file:function@version, the version being the one whose source was read.
  *
- *   -DVERSION=45|46|47|49|52|513|514   -DARCH=GENERIC|S390|IA64|ARM|SH|UM|ARM64|POWERPC
+ *   -DVERSION=45|46|47|49|52|513|514|601|601184   -DARCH=GENERIC|S390|IA64|ARM|SH|UM|ARM64|POWERPC
  *   -DSWAP=1|0   -DCPUS=2..6
  *   -DPATCH=NONE or a sum, such as Q2+NR1_SHORTCUT   -DIGNORE=the sum of invariants to leave out
  */
@@ -42,7 +42,7 @@
 #if VERSION < 45 || ARCH < GENERIC || ARCH > POWERPC || (PATCH) < 1 || CPUS < 2 || CPUS > 6
 #error "VERSION, ARCH, PATCH or CPUS is missing or unknown"
 #endif
-#if (VERSION > 47 && patched(QUICK_HACK + PAGE_REFCOUNT + REVERT)) || (VERSION < 513 && patched(PFN_LOCK)) || \
+#if (VERSION > 47 && patched(QUICK_HACK + PAGE_REFCOUNT + REVERT)) || ((VERSION < 513 || VERSION > 601) && patched(PFN_LOCK)) || \
     ((VERSION < 46 || VERSION > 49) && patched(REAPER_PER_VMA))
 #error "this patch was not written for this version"
 #endif
@@ -52,6 +52,7 @@
  * the zap itself gives the reference back; from v5.14 the page never reaches the gather. */
 #define ZAP_PUTS          (VERSION < 46 || patched(REVERT))
 #define ZAP_GATHERS       (!ZAP_PUTS && VERSION < 514)
+#define LOCKED            (VERSION > 601 || patched(PFN_LOCK))
 #define FREES_BEFORE_FLUSH (ARCH == S390 || (VERSION < 52 && (ARCH == SH || ARCH == UM)))
 #define FREES_ONE_BY_ONE  ((FREES_BEFORE_FLUSH || (VERSION < 52 && ARCH == IA64)) && \
                            !(ARCH == S390 && patched(Q4)))
@@ -187,7 +188,7 @@ inline get_huge_zero_page() {                 /* mm/huge_memory.c:get_huge_zero_
        if :: ok -> page = huge_zero_page; break :: else fi;
        alloc_block(new, ZERO);
        if :: new == NULL -> page = NULL; break :: else fi;
-#if patched(PFN_LOCK)                         /* the fix of CVE-2026-74632 */
+#if LOCKED                                    /* the fix of CVE-2026-74632 */
        d_step { !huge_zero_lock -> huge_zero_lock = true };
        remember(ok, huge_zero_page == NULL);
        if
@@ -220,7 +221,7 @@ inline shrink_huge_zero_page_scan() {   /* mm/huge_memory.c:shrink_huge_zero_pag
     :: else
     fi;
 #else
-#if patched(PFN_LOCK)
+#if LOCKED
     d_step { !huge_zero_lock -> huge_zero_lock = true };
 #endif
     d_step { ok = (huge_zero_refcount == 1); if :: ok -> huge_zero_refcount = 0 :: else fi };
@@ -230,12 +231,12 @@ inline shrink_huge_zero_page_scan() {   /* mm/huge_memory.c:shrink_huge_zero_pag
 #if VERSION >= 513
         huge_zero_pfn = NULL;
 #endif
-#if patched(PFN_LOCK)
+#if LOCKED
         huge_zero_lock = false;
 #endif
         put_page(page)
     :: else
-#if patched(PFN_LOCK)
+#if LOCKED
         -> huge_zero_lock = false
 #endif
     fi;

@@ -22,7 +22,7 @@ from pathlib import Path
 
 HERE = Path(__file__).parent
 MODELS = ("zap-vs-shrinker", "reaper-vs-shrinker", "fault-vs-shrinker")
-VERSIONS = ("v4.5", "v4.6", "v4.7", "v4.9", "v5.2", "v5.13", "v5.14")
+VERSIONS = ("v4.5", "v4.6", "v4.7", "v4.9", "v5.2", "v5.13", "v5.14", "v6.1", "v6.1.184")
 ARCHS = ("generic", "s390", "ia64", "arm", "sh", "um", "arm64", "powerpc")
 PATCHES = ("none", "quick-hack", "q2", "q3", "q4", "page-refcount", "revert", "pfn-lock",
            "nr1-shortcut", "nr1-shortcut-guarded", "swapn-macro", "reaper-per-vma")  # fmt: skip
@@ -93,7 +93,7 @@ def run(
         raise ValueError(f"unknown {model!r}, expected one of {', '.join(MODELS)}")
     _macro(version, VERSIONS)
     options = [
-        f"-DVERSION={version.removeprefix('v').replace('.', '')}",
+        f"-DVERSION={re.sub(r'^v6[.]', '60', version).strip('v').replace('.', '')}",
         f"-DARCH={_macro(arch, ARCHS)}",
         f"-DSWAP={int(swap)}",
         f"-DPATCH={'+'.join(_macro(name, PATCHES) for name in patch.split('+'))}",

@@ -93,8 +93,9 @@ REAPER = [
 FAULT = [
     *[(version, "generic", True, "none", HOLDS) for version in ("v4.5", "v4.6", "v4.7", "v4.9", "v5.2")],
     ("v4.6", "generic", True, "page-refcount", HOLDS),
-    *[(version, "generic", True, "none", "unrecognised") for version in ("v5.13", "v5.14")],
-    *[(version, "generic", True, "pfn-lock", HOLDS) for version in ("v5.13", "v5.14")],
+    *[(version, "generic", True, "none", "unrecognised") for version in ("v5.13", "v5.14", "v6.1")],
+    *[(version, "generic", True, "pfn-lock", HOLDS) for version in ("v5.13", "v5.14", "v6.1")],
+    *[("v6.1.184", arch, swap, "none", HOLDS) for arch in ("generic", "s390") for swap in (True, False)],
     ("v4.5", "s390", True, "none", HOLDS),
     ("v4.6", "s390", True, "none", "freed-under-ptr"),
     ("v4.7", "s390", True, "none", HOLDS),
