@@ -155,6 +155,7 @@ def verdict(build: Build, scenario: str | None, sequential: bool, cpus: int | No
     """
     from tqdm import tqdm
 
+    from ..explore.bounds import Seen
     from ..explore.checking import SCENARIOS, check
     from ..explore.scenarios import lacking
     from ..explore.sequential import SEQUENTIAL
@@ -170,9 +171,14 @@ def verdict(build: Build, scenario: str | None, sequential: bool, cpus: int | No
         if reason := lacking(name, build):
             click.echo(f"note: left out: {reason}", err=True)
     found: list[Verdict] = []
-    with tqdm(desc="states", disable=None, leave=False, unit="") as bar, suppress(KeyboardInterrupt):
+    with tqdm(disable=None, leave=False, unit=" states") as bar, suppress(KeyboardInterrupt):
+
+        def progress(seen: Seen) -> None:
+            bar.set_postfix(frontier=seen.frontier, depth=seen.depth, refresh=False)
+            bar.update(seen - bar.n)
+
         while len(found) < len(names) and not (found and found[-1].bound == "interrupted"):
-            found.append(check(build, names[len(found)], cpus, progress=lambda n: bar.update(n - bar.n), **bounds))
+            found.append(check(build, names[len(found)], cpus, progress=progress, **bounds))
     found += [Verdict(build, name, bound="interrupted", what="before it began") for name in names[len(found) :]]
     columns = ("status", "holds", "broken", "op", "what", "states", "depth", "complete", "bound")
     rows = [(v.scenario, *(getattr(v, column) for column in columns), round(v.seconds, 3)) for v in found]

@@ -15,6 +15,19 @@ EVERY = 1024
 """So many looks at the states and the clock come to one at the memory, which costs more."""
 
 
+class Seen(int):
+    """A number of states seen. `frontier`: those still to be explored, `depth`: steps from the start."""
+
+    frontier = depth = 0
+
+    @classmethod
+    def of(cls, states: int, frontier: int, depth: int) -> Seen:
+        """So many."""
+        seen = cls(states)
+        seen.frontier, seen.depth = frontier, depth
+        return seen
+
+
 class Bounds:
     """max_states; max_seconds; max_memory: MiB of this process, by default what it has and half of what is free.
 

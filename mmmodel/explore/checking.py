@@ -30,10 +30,10 @@ def check(
     """Does an invariant break? A sequential scenario is run, a concurrent one explored in every interleaving.
 
     cpus: of a concurrent scenario; by default as many as it needs to be interesting. options: max_states, max_seconds,
-    max_memory (MiB) and progress (called with the number of states) of an exploration; Ctrl-C gives the partial
-    verdict. memory: sc (the steps as they come), tso, weak, or arch, what the build's arch has. `release` of pin-vs-zap
-    is put_page or release_pages, `pinned` head or tail. use_zero_page: what sysfs says in any scenario; with False no
-    read fault maps the huge zero page. symmetry: False explores each order of CPUs that run the same, too (memory sc).
+    max_memory (MiB) and progress (called with the number of states, a `bounds.Seen`) of an exploration. Ctrl-C gives
+    a partial verdict. memory: sc (the steps as they come), tso, weak, or arch, what the build's arch has. `release` of
+    pin-vs-zap is put_page or release_pages, `pinned` head or tail. use_zero_page: what sysfs says in any scenario; with
+    False no read fault maps the huge zero page. symmetry: with False CPUs that run the same are told apart (memory sc).
 
     Raises BuildError for an unknown scenario or option, naming those there are, or a number of CPUs it cannot have.
     """

@@ -13,7 +13,7 @@ from functools import partial
 from typing import Any
 
 from ..build.composed import Build
-from .bounds import BOUNDS, Bounds
+from .bounds import BOUNDS, Bounds, Seen
 from .invariants import judges
 from .memory_models import MODELS
 from .outside import unchanged
@@ -30,7 +30,7 @@ def explore(
     program: Program,
     cpus: int,
     *,
-    progress: Callable[[int], None] | None = None,
+    progress: Callable[[Seen], None] | None = None,
     memory: str = "sc",
     symmetry: bool = True,
     **options: Any,

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ..words import kernel_name
-from .bounds import Bounds
+from .bounds import Bounds, Seen
 from .patience import DoesNotReturn
 from .pieces import Pieces
 from .place import Place
@@ -33,7 +33,7 @@ class Walk:
         self.found: tuple[tuple[str, str], Any, int] | None = None
         self.outcomes: set[Any] = set()
 
-    def run(self, bounds: Bounds, progress: Callable[[int], None] | None = None) -> None:
+    def run(self, bounds: Bounds, progress: Callable[[Seen], None] | None = None) -> None:
         """Walk level by level until an invariant breaks, everything was seen, or something else comes first."""
         often = gc.get_threshold()
         gc.set_threshold(200_000, 20, 100)  # many objects that stay, and few cycles to look for
@@ -47,7 +47,7 @@ class Walk:
                 level = self.next_level(level, bounds)
                 self.depth += bool(level)
                 if progress:
-                    progress(len(self.parents))
+                    progress(Seen.of(len(self.parents), len(level), self.depth))
             self.bound = self.pieces.endless or self.bound or self.pieces.stopped
         except KeyboardInterrupt:
             self.bound = "interrupted"
