@@ -39,7 +39,7 @@
 #ifndef CPUS
 #define CPUS 3
 #endif
-#if VERSION < 45 || ARCH < GENERIC || ARCH > POWERPC || (PATCH) < 1 || CPUS < 2 || CPUS > 6
+#if VERSION < 45 || ARCH < GENERIC || ARCH > POWERPC || (PATCH) < 1 || CPUS < 2 || CPUS > 8
 #error "VERSION, ARCH, PATCH or CPUS is missing or unknown"
 #endif
 #if (VERSION > 47 && patched(QUICK_HACK + PAGE_REFCOUNT + REVERT)) || ((VERSION < 513 || VERSION > 601) && patched(PFN_LOCK)) || \

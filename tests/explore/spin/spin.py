@@ -41,6 +41,7 @@ class Result:
     depth: int
     seconds_total: float  # generate, compile and run
     seconds_run: float
+    memory: float  # MiB, of the run
 
 
 def _macro(name: str, allowed: tuple[str, ...]) -> str:
@@ -84,7 +85,8 @@ def run(
     `mistake` adds a deliberate error: both serve to see that each invariant can fail. `pan_options` go to the
     compiler of the generated program. Two builds that give the same text after the preprocessor, but for inlines
     that are not used, are searched once, also by processes that share a folder $SPIN_RESULTS; without one
-    `search.cache_clear()` forgets. Raises FileNotFoundError without SPIN or gcc.
+    `search.cache_clear()` forgets. Raises FileNotFoundError without SPIN or gcc, MemoryError for a search
+    that needs more than a -DMEMLIM (MiB) among the options.
     """
     for tool in ("spin", "gcc"):
         if shutil.which(tool) is None:
@@ -132,8 +134,10 @@ def _search(text: str, pan_options: tuple[str, ...]) -> Result:
         _call("spin", "-a", "model.pml", cwd=scratch)
         _call("gcc", "-DSAFETY", *pan_options, "-o", "pan", "pan.c", cwd=scratch)
         compiled = time.perf_counter()
-        output = _call("./pan", "-m100000", "-w20", cwd=scratch)
+        output = _call("./pan", "-m1000000", "-w20", cwd=scratch)
         end = time.perf_counter()
+    if "-DMEMLIM bound" in output:
+        raise MemoryError("the search needs more than MEMLIM")
     if "max search depth too small" in output or "out of memory" in output:
         raise RuntimeError(f"the search is not complete:\n{output}")
     broken = re.search(r"pan:\d+: (?:assertion violated \(+(\w+)|invalid end state)", output)
@@ -148,4 +152,5 @@ def _search(text: str, pan_options: tuple[str, ...]) -> Result:
         depth=_number(r"depth reached (\d+)", output),
         seconds_total=end - start,
         seconds_run=end - compiled,
+        memory=float(found[1]) if (found := re.search(r"([\d.]+)\s+total actual memory usage", output)) else 0.0,
     )
