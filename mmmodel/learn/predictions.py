@@ -115,6 +115,12 @@ def when_to_drop() -> str:
     return "after all" if late and not early else "as soon"
 
 
+def sh_and_um() -> str:
+    """With question 3."""
+    found = {name: check(Build("v4.6", "sh", thp=True, patches=("q3",)), name) for name in ("fork", "zap-vs-shrinker")}
+    return "no" if not found["fork"] else "yes" if found["zap-vs-shrinker"] else "their counter"
+
+
 def hits(patch: str, archs: Any) -> int:
     """On how many archs a patch changes calls or results."""
     return len({e.arch for e in Proposal(patch).effects if e.what != "same" and e.arch in archs})
@@ -143,12 +149,13 @@ RIGHT: dict[str, Callable[[], object]] = {
     "06.a": lambda: {1: "one"}.get(n := len(differences(REPORTED)), "a handful" if n < 8 else "most"),
     "06.b": lambda: "neither" if len({rates(Build(patches=(p,)))["page"]["lru_lock"]
                                       for p in ("q2", "quick-hack")}) == 1 else "question 2",
-    "06.c": lambda: "no" if stops_at(guarded(X86, "q1-guard-put-page"), "read pin put-pin") else "yes",
+    "06.c": lambda: {"munmap": "at the unmap", "put-pin": "when the pin"}.get(
+        stops_at(guarded(REPORTED, "q1-guard"), "read pin munmap put-pin"), "nowhere"),
     "07.a": lambda: calls(Build(patches=("q2",)), PAGES)["lru_add_drain"],
     "07.b": lambda: hits("q2", ARCHES),
     "07.c": lambda: some([a in breaks(Proposal("q2").shortcut, SHORTCUT) for a in HUGE], "none", "s390", "all"),
-    "08.a": lambda: "one" if Proposal("q3").drains else "none",
-    "08.b": lambda: "more" if Proposal("q3").price > 10 * (price("quick hack") or 0) else "about",
+    "08.a": lambda: "more" if Proposal("q3").price > 10 * (price("quick hack") or 0) else "about",
+    "08.b": sh_and_um,
     "08.c": lambda: "no" if check(Build("v4.6", "x86", patches=SHORTCUT), "map-read-unmap") else "yes",
     "09.a": lambda: "it repairs" if check(Build(swap=False, patches=("q4",)), "map-read-unmap") else "nothing",
     "09.b": lambda: "one" if rates(Build(swap=False, patches=("q4",)))["page"]["lru_add_drain"] else "no drain",
