@@ -5,8 +5,7 @@ from typing import Any
 
 from ..show.html import Html, code, join, tag
 from ..words import BuildError, choose
-from .asked import NotUnderstoodError, feedback, points, prose, still_open, texts, unanswered
-from .attempts import ATTEMPTS
+from .asked import NotUnderstoodError, explained, feedback, points, prose, still_open, texts, unanswered
 from .progress import record
 from .values import VALUES
 
@@ -19,9 +18,9 @@ def answer(id: str, *given: Any) -> Html:
 
     Raises BuildError for an exercise that does not exist, or that asks for a patch.
     """
-    if id in ATTEMPTS:
+    if choose("exercise", id, texts()) not in VALUES:
         raise BuildError(f'{id} asks for a patch: mm.try_patch("{id}", YourPatch)')
-    kind, work = VALUES[choose("exercise", id, VALUES)]
+    kind, work = VALUES[id]
     if unanswered(given):
         return still_open(id, "your answer")
     try:
@@ -32,7 +31,7 @@ def answer(id: str, *given: Any) -> Html:
     good = said == right.value
     note = record(id, good)
     if good:
-        return feedback(True, id, "✓ right", prose("\n\n".join(texts()[id][1:])), note)
+        return feedback(True, id, "✓ right", explained(id), note)
     return feedback(False, id, "✗ not what the model finds", prose(kind.differ(said, right)), note)
 
 

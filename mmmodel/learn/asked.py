@@ -10,7 +10,7 @@ from ..data import passages
 from ..show.html import Html, block, code, join, tag
 from ..words import near
 
-WORDS = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"]
+WORDS = ["none", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"]
 YES_NO = {"yes": "y true right holds", "no": "n false wrong breaks broken"}
 EXERCISE, PREDICTION = r"\d\d\.\d", r"\d\d\.[a-z]"
 
@@ -28,10 +28,10 @@ class NotUnderstoodError(ValueError):
 
 @cache
 def texts(pattern: str = EXERCISE) -> dict[str, list[str]]:
-    """The paragraphs under each id of data/exercises that looks like this."""
+    """The paragraphs under each id of data/exercises that looks like this; code with blank lines in it is one."""
     found = re.split(r"^# (\S+)\n", passages("exercises"), flags=re.MULTILINE)[1:]
     pairs = zip(found[::2], found[1::2], strict=True)
-    return {id: text.strip().split("\n\n") for id, text in pairs if re.fullmatch(pattern, id)}
+    return {id: re.split(r"\n\n(?! )", text.strip()) for id, text in pairs if re.fullmatch(pattern, id)}
 
 
 def points(paragraph: str) -> list[str]:
@@ -44,6 +44,11 @@ def prose(text: str) -> Html:
     if text.startswith("```"):
         return tag("pre", text.strip("`").removeprefix("python\n"))
     return join(*(code(part) if i % 2 else part for i, part in enumerate(text.split("`"))))
+
+
+def explained(id: str) -> Html:
+    """Why the answer is what it is; of a patch that does it, what is to be said of it."""
+    return join(*(tag("div", prose(text)) for text in texts()[id][1:] if not text.startswith("```")))
 
 
 def feedback(good: bool | None, id: str, title: str, *words: object) -> Html:
@@ -97,7 +102,7 @@ class Numbers:
         return tuple(found)
 
     def _in(self, item: str | float) -> Iterable[int]:
-        text = re.sub(r"v\d[\d.]*", "", str(item).lower().replace("−", "-"))
+        text = re.sub(r"v\d[\d.]*", "", str(item).lower().replace("−", "-").replace("zero", "none"))
         words = re.findall(r"(?<!\w)-\d[\d.]*|\d[\d.]*|[a-z]+", text) * (not isinstance(item, bool))
         found = [WORDS.index(word) if word in WORDS else word for word in words]
         return [int(float(n)) for n in found if re.fullmatch(r"-?\d+(\.0*)?", str(n))]

@@ -20,9 +20,9 @@ from ..study.guards import PROGRAMS, stops_at
 from ..study.page_kinds import KINDS, drop
 from ..study.proposal import UNMAPS
 from ..words import BuildError, choose
-from .asked import feedback, still_open, unanswered
+from .asked import explained, feedback, still_open, texts, unanswered
 from .progress import record
-from .values import VALUES, gathered
+from .values import gathered
 
 Judge = Callable[[Any], str]
 RACE = "zap-vs-shrinker"
@@ -67,9 +67,9 @@ def false_alarms(patch: type[Patch]) -> str:
 
 
 def dearer(kinds: tuple[str, ...], than: tuple[str, ...], patch: type[Patch]) -> str:
-    """Does it cost more than other patches do?"""
+    """Does it cost more, with swap or without, than other patches do with it?"""
     for swap in (True, False):
-        mine, other = (rates(Build(swap=swap, patches=patches)) for patches in ((patch,), than))
+        mine, other = rates(Build(swap=swap, patches=(patch,))), rates(Build(patches=than))
         for unit, name in [(kind, name) for kind in kinds for name in other[kind]]:
             if (costs := mine[unit][name]) > (due := other[unit][name]):
                 return f"SWAP {'on' if swap else 'off'}: a {unit} costs {costs:g} × {name}; {due:g} is enough."
@@ -97,16 +97,20 @@ def not_taken(patch: type[Patch]) -> str:
 
 
 def one_by_one(patch: type[Patch]) -> str:
-    """Does a batch of ia64 still make a call for each page?"""
-    calls = len(gathered(Build("v4.6", "ia64", thp=True, patches=(patch,)), 100))
-    return f"100 pages in a batch, and {calls} calls." if calls > 2 else ""
+    """Does a batch of ia64 still make a call for each page? And do all of them come out?"""
+    calls = gathered(Build("v4.6", "ia64", thp=True, patches=(patch,)), 100)
+    return (
+        f"100 pages go in, and {sum(calls)} come out in {len(calls)} calls."
+        if len(calls) > 2 or sum(calls) != 100
+        else ""
+    )
 
 
 S390 = (Build(), Build(swap=False))
 OTHERS = (Build("v4.6", "x86"), Build("v4.6", "arm64"))
 ATTEMPTS = {
     "04.2": Attempt((Build("v4.5", "x86"),), (RACE,), (too_early,), finds=True),
-    "04.3": Attempt(tuple(Build("v4.5", arch) for arch in HUGE), (RACE, "map-read-unmap")),
+    "04.3": Attempt(tuple(Build("v4.5", arch) for arch in sorted(HUGE, reverse=True)), (RACE, "map-read-unmap")),
     "05.4": Attempt((Build(), *OTHERS), REPORT),
     "06.4": Attempt((Build("v4.6", "x86", debug_vm=True), Build("v4.7", debug_vm=True)), ("pin-vs-zap",),
                     (false_alarms,)),
@@ -127,9 +131,9 @@ def try_patch(id: str, patch: Any = ...) -> Html:
 
     Raises BuildError for an exercise that does not exist, or that asks for a value.
     """
-    if id in VALUES:
+    if choose("exercise", id, texts()) not in ATTEMPTS:
         raise BuildError(f'{id} asks for a value: mm.answer("{id}", ...)')
-    attempt = ATTEMPTS[choose("exercise", id, ATTEMPTS)]
+    attempt = ATTEMPTS[id]
     if unanswered(patch):
         return still_open(id, "your class")
     try:
@@ -140,7 +144,7 @@ def try_patch(id: str, patch: Any = ...) -> Html:
     if wrong:
         return feedback(False, id, "✗ not yet", wrong, note)
     verb = "finds it" if attempt.finds else "holds"
-    return feedback(True, id, "✓ right", f"It {verb} in {', '.join(attempt.scenarios)}", note)
+    return feedback(True, id, "✓ right", f"It {verb} in {', '.join(attempt.scenarios)}.", explained(id), note)
 
 
 def against(attempt: Attempt, patch: Any) -> str:
@@ -160,7 +164,7 @@ def against(attempt: Attempt, patch: Any) -> str:
                 raise BuildError(f"{scenario} on {label(build)} is undecided: {verdict.reason}")
             if bool(verdict) is attempt.finds:
                 lanes = [tag("details", tag("summary", "the shortest run"), swim_lanes(verdict))] * (verdict.cpus > 1)
-                return join(banner(verdict), *lanes)
+                return join("It finds nothing." if attempt.finds else "", banner(verdict), *lanes)
     with patience(True) as clock:
         clock.start()
         try:

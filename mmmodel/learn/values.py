@@ -105,6 +105,7 @@ def gathered(build: Build, pages: int) -> list[int]:
     k.tlb_remove_tlb_entry(tlb)
     for _ in takewhile(lambda _: not freed, range(pages)):
         k.tlb_remove_page(tlb, page)
+    k.tlb_flush_mmu_free(tlb)
     k.tlb_finish_mmu(tlb)
     return freed
 
@@ -140,10 +141,11 @@ def drains(arch: str) -> tuple[int, ...]:
     return tuple(int(rates(build)["page"]["lru_add_drain"]) for build in builds)
 
 
-def became(who: str) -> list[int]:
-    """With how many MiB the page was measured to become this."""
+def became() -> dict[str, list[int]]:
+    """What the page was measured to become, and with how many MiB."""
     found = runs(REPORTED).query("scenario == 'fork-pressure' and debug_vm == 'n'")
-    return [mib for mib, owners in zip(found.memory_mib, found.owners, strict=True) if who in owners]
+    owners = list(zip(found.memory_mib, found.owners, strict=True))
+    return {who: [mib for mib, them in owners if who in them] for who in OWNERS}
 
 
 def shortcut(arch: str) -> set[str]:
@@ -257,8 +259,7 @@ VALUES: dict[str, tuple[Numbers | Names, Callable[[], Right]]] = {
     "05.1": (Numbers(("the unmap that stops",)),
              lambda: found_for(lambda pins: unmaps_until(Build(debug_vm=True), pins), 1, 0, "Without a pin: {}")),
     "05.2": (names(OWNERS),
-             lambda: chosen({who: became(who) for who in OWNERS},
-                            lambda _, mib: 384 in mib and not {192, 256} & {*mib}, "{}: measured with {} MiB")),
+             lambda: chosen(became(), lambda _, mib: 384 in mib and not {192, 256} & {*mib}, "{}: with {} MiB")),
     "05.3": (HZR_PC, lambda: hzr_pc(10, 4)),
     "06.1": (Names({kind.name: kind.says for kind in KINDS.values()}),
              lambda: chosen({name: [effects(r) for r in without_the_line(name) if r] for name in KINDS},
