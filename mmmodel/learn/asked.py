@@ -63,7 +63,7 @@ def unanswered(given: Any) -> bool:
 
 def still_open(id: str, put: str) -> Html:
     """What a cell says in which nothing was written yet."""
-    hint = join("Put ", put, " in the place of ", code("..."), ". Stuck? ", code(f'mm.hint("{id}")'))
+    hint = join("In the place of ", code("..."), f" comes {put}. Stuck? ", code(f'mm.hint("{id}")'))
     return feedback(None, id, "not answered yet", hint)
 
 

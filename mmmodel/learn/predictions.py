@@ -27,6 +27,7 @@ from .asked import PREDICTION, points, prose, texts
 from .values import REPORTED, driven, gathered, unmaps_until
 
 X86 = Build("v4.6", "x86")
+WRAP = "<style>.mm-options button{white-space:normal;text-align:left;line-height:1.6;flex:none}</style>"
 SHORTCUT = ("nr1-shortcut",)
 
 
@@ -40,22 +41,19 @@ def predict(id: str) -> None:
     answer = option(options, RIGHT[id]())
     told = join(*(tag("p", prose(text)) for text in why))
     ask = tag("p", tag("b", "Say first: "), prose(question))
-    radio = w.RadioButtons(options=options, value=None, layout={"width": "auto"})
+    buttons = [w.Button(description=words, layout={"width": "fit-content", "height": "auto"}) for words in options]
     below = pane("", "6em")
 
-    def choice(change: dict[str, Any]) -> None:
-        good = change["new"] == answer
-        said = (
-            mark(good, "right" if good else "no"),
-            f": you said “{change['new']}”. ",
-            f"It is: {answer}." * (not good),
-        )
-        below.value = readable(join(tag("p", *said), told))
+    def choice(button: Any) -> None:
+        good = button.description == answer
+        said = f": you said “{button.description}”. " + f"It is: {answer}." * (not good)
+        below.value = readable(join(tag("p", mark(good, "right" if good else "no"), said, role="alert"), told))
 
-    radio.observe(choice, "value")
+    for button in buttons:
+        button.on_click(choice)
     folded = tag("details", tag("summary", "the answer"), tag("p", tag("b", answer)), told)
     still = join(ask, tag("ul", *(tag("li", words) for words in options)), folded)
-    present(still, w.VBox([w.HTML(readable(ask)), radio, below]))
+    present(still, w.VBox([w.HTML(readable(ask) + WRAP), *buttons, below]).add_class("mm-options"))
 
 
 def option(options: list[str], found: object) -> str:

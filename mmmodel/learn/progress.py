@@ -17,6 +17,11 @@ def where() -> Path:
     return Path(user_data_dir("mmmodel", appauthor=False)) / "progress.jsonl"
 
 
+def at_home() -> str:
+    """The file, as its owner writes it."""
+    return str(where()).replace(str(Path.home()), "~", 1)
+
+
 def answered() -> dict[str, bool]:
     """Exercises that were tried, and whether the answer was right once."""
     found = dict[str, bool]()
@@ -44,7 +49,7 @@ def record(id: str, right: bool) -> str:
         with where().open("ab", buffering=0) as file:
             file.write(f"\n{json.dumps([id, right])}\n".encode())
     except OSError as error:
-        return f"(This is not remembered: {where()}: {error.strerror}.)"
+        return f"(This is not remembered: {at_home()}: {error.strerror}.)"
     return ""
 
 
@@ -63,5 +68,5 @@ def progress(reset: bool = False) -> Html:
         )
         rows.setdefault(id[:2], []).append(join(sign, " "))
     right = sum(known.get(id, False) for id in texts())
-    told = tag("p", f"{right} of {len(texts())} exercises answered. Kept in {where()}.{said}")
+    told = tag("p", f"{right} of {len(texts())} exercises answered. Kept in {at_home()}.{said}")
     return join(told, table(["notebook", "exercises"], [(number, join(*found)) for number, found in rows.items()]))

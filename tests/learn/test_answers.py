@@ -84,7 +84,7 @@ def test_garbage_is_told_what_is_asked_for(id):
 
 @pytest.mark.parametrize("given", [(), ([],), (...,), (7, ...), ([7, ...],)])
 def test_what_is_not_answered_yet_is_no_answer(given):
-    assert 'not answered yet Put your answer in the place of ... . Stuck? mm.hint("02.1")' in told(
+    assert 'not answered yet In the place of ... comes your answer. Stuck? mm.hint("02.1")' in told(
         mm.answer("02.1", *given)
     )
     assert answered() == {}

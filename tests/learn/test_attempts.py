@@ -262,5 +262,5 @@ def test_code_that_fails_only_where_it_is_looked_at_closer_is_told_too(error):
 
 
 def test_the_cell_of_the_notebook_says_that_nothing_was_written_yet():
-    assert "not answered yet Put your class" in told(mm.try_patch("04.2", ...))
+    assert "not answered yet In the place of ... comes your class" in told(mm.try_patch("04.2", ...))
     assert answered() == {}

@@ -59,14 +59,14 @@ def test_the_answer_comes_with_a_choice_and_says_whether_it_was_right(shown):
     page = BeautifulSoup(static, "html.parser")
     assert page.details.b.text == "HZR 3, PC 0"
     assert [item.text for item in page.ul.find_all("li")] == points(texts(PREDICTION)["00.b"][1])
-    ask, radio, below, _ = box.children
+    ask, *buttons, below, _ = box.children
     assert "Say first" in ask.value
-    assert radio.value is None
+    assert [button.description for button in buttons] == points(texts(PREDICTION)["00.b"][1])
     assert "too many" not in below.value
-    radio.value = "HZR 2, PC 1"
+    buttons[0].click()
     assert "✗ no" in below.value
     assert "It is: HZR 3, PC 0." in below.value
-    radio.value = "HZR 3, PC 0"
+    buttons[1].click()
     assert "✓ right" in below.value
     assert "One too many in HZR" in below.value
 
