@@ -11,7 +11,7 @@ from ..show.html import Html, block, code, join, tag
 from ..words import near
 
 WORDS = ["none", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"]
-YES_NO = {"yes": "y true right holds", "no": "n false wrong breaks broken"}
+YES_NO = {"yes": ("y", "true", "right", "holds"), "no": ("n", "false", "wrong", "breaks", "broken")}
 EXERCISE, PREDICTION = r"\d\d\.\d", r"\d\d\.[a-z]"
 
 
@@ -103,9 +103,9 @@ class Numbers:
 
     def _in(self, item: str | float) -> Iterable[int]:
         text = re.sub(r"v\d[\d.]*", "", str(item).lower().replace("−", "-").replace("zero", "none"))
-        words = re.findall(r"(?<!\w)-\d[\d.]*|\d[\d.]*|[a-z]+", text) * (not isinstance(item, bool))
+        words = re.findall(r"(?<![\w.])-?\d[\w.+-]*|[a-z]+", text) * (not isinstance(item, bool))
         found = [WORDS.index(word) if word in WORDS else word for word in words]
-        return [int(float(n)) for n in found if re.fullmatch(r"-?\d+(\.0*)?", str(n))]
+        return [int(float(n)) for n in found if re.fullmatch(r"-?\d{1,9}(\.0*)?", str(n))]
 
     def differ(self, said: tuple[int, ...], right: Right) -> str:
         """Which number is wrong, in which direction, and what the model finds elsewhere."""
@@ -120,7 +120,7 @@ class Numbers:
 class Names:
     """Names of those that there are (with other words for them): any number, or one for each of `what`, in order."""
 
-    known: Mapping[str, str]
+    known: Mapping[str, tuple[str, ...]]
     what: tuple[str, ...] = ()
 
     @property
@@ -140,9 +140,7 @@ class Names:
         return tuple(found) if self.what else frozenset(found)
 
     def _in(self, text: str) -> Iterator[str]:
-        means = {plain(word): name for name, more in self.known.items() for word in (name, *more.split(","))}
-        means |= {plain(word): name for name, more in self.known.items() for word in more.split()}
-        means.pop("", None)
+        means = {plain(word): name for name, more in self.known.items() for word in (name, *more)}
         if plain(text) in means:
             yield means[plain(text)]
             return
@@ -174,4 +172,4 @@ def yes_no(*what: str) -> Names:
 
 def names(words: Iterable[str], *what: str) -> Names:
     """Names that are called nothing else."""
-    return Names(dict.fromkeys(words, ""), what)
+    return Names(dict.fromkeys(words, ()), what)

@@ -261,7 +261,7 @@ VALUES: dict[str, tuple[Numbers | Names, Callable[[], Right]]] = {
     "05.2": (names(OWNERS),
              lambda: chosen(became(), lambda _, mib: 384 in mib and not {192, 256} & {*mib}, "{}: with {} MiB")),
     "05.3": (HZR_PC, lambda: hzr_pc(10, 4)),
-    "06.1": (Names({kind.name: kind.says for kind in KINDS.values()}),
+    "06.1": (Names({kind.name: (kind.says,) for kind in KINDS.values()}),
              lambda: chosen({name: [effects(r) for r in without_the_line(name) if r] for name in KINDS},
                             lambda _, both: len({*both}) > 1, "{}: with the line and without it: {}")),
     "06.2": (yes_no("on v4.6", "on v4.7"),

@@ -48,7 +48,23 @@ TABLE = {
     "10.3": (["um", "ia64"], ["ia64, um", {"UM", "IA64"}, "um and ia64"], ["um", "ia64", "s390", "sh", "um ia64 arm"]),
 }  # fmt: skip
 """The answer; the same, written in other ways; answers that are wrong."""
-GARBAGE = [None, "", "what?", {}, object(), 3.5, float("nan"), b"7", "7 8 9 10", ("a", None), "v9.9", lambda: 4]
+GARBAGE = [
+    None,
+    "",
+    "what?",
+    "page",
+    "9" * 400,
+    1e300,
+    {},
+    object(),
+    3.5,
+    float("nan"),
+    b"7",
+    "7 8 9 10",
+    ("a", None),
+    "v9.9",
+    lambda: 4,
+]
 
 
 def test_every_exercise_is_tested():
