@@ -28,6 +28,7 @@ from .values import REPORTED, driven, gathered, unmaps_until
 
 X86 = Build("v4.6", "x86")
 WRAP = "<style>.mm-options button{white-space:normal;text-align:left;line-height:1.6;flex:none}</style>"
+WRITE = "write: a page of one's own"
 SHORTCUT = ("nr1-shortcut",)
 
 
@@ -61,8 +62,8 @@ def option(options: list[str], found: object) -> str:
     return next(words for words in options if re.match(rf"{re.escape(str(found))}\b", words))
 
 
-def some(found: list[Any], none: str, some: str, all: str) -> str:
-    """How many of them are true."""
+def share(found: list[Any], none: str, some: str, all: str) -> str:
+    """How many of them are true, in words."""
     return none if not any(found) else all if len(found) == sum(map(bool, found)) else some
 
 
@@ -71,22 +72,11 @@ def one_of_two(build: Build) -> str:
     return "HZR {}, PC {}".format(*counts(driven(build, 2, 1)))
 
 
-def eight_cycles() -> str:
-    """The counters after them."""
-    row = next(row for row in trace(REPORTED, "map-read-unmap").rows if row.op == "munmap_8")
-    return f"HZR {row.huge_zero_refcount}, PC {row.page_count}"
-
-
 def moved(build: Build, operation: str) -> dict[str, int]:
     """By how much an operation moves the counters that it moves."""
     entry = next(e for e in ledger(build) if e.operation == operation)
     pairs = zip(("HZR", "PC"), entry.before, entry.after, strict=True)
     return {name: b - a for name, a, b in pairs if a is not None and b is not None and a != b}
-
-
-def fatal_runs() -> str:
-    """Of the reported kernel without DEBUG_VM."""
-    return some(runs(REPORTED).query("debug_vm == 'n'").fatal.tolist(), "none", "some", "all")
 
 
 def foreign_data(*scenarios: str) -> list[bool]:
@@ -100,11 +90,6 @@ def two_thousand() -> str:
     run = runs(REPORTED).query("scenario == 'unmap-until-panic' and debug_vm == 'n'").iloc[0]
     seen = "zeroes were not zeroes any more" if foreign_data("unmap-until-panic")[0] else "the program saw nothing"
     return "it panicked" if run.fatal else f"it ran to the end, and {seen}"
-
-
-def writes_wrong() -> str:
-    """Of s390."""
-    return "right" if moved(Build(), "write: a page of one's own") == {"HZR": -1} else "wrong"
 
 
 def when_to_drop() -> str:
@@ -128,12 +113,13 @@ RIGHT: dict[str, Callable[[], object]] = {
     "00.a": lambda: one_of_two(X86),
     "00.b": lambda: one_of_two(REPORTED),
     "00.c": lambda: "nothing" if driven(REPORTED, 2, 1).huge_zero_page.value.owner else "it is free",
-    "01.a": eight_cycles,
+    "01.a": lambda: next(f"HZR {row.huge_zero_refcount}, PC {row.page_count}"
+                         for row in trace(REPORTED, "map-read-unmap").rows if row.op == "munmap_8"),
     "01.b": lambda: unmaps_until(REPORTED, 0),
-    "01.c": fatal_runs,
+    "01.c": lambda: share(runs(REPORTED).query("debug_vm == 'n'").fatal.tolist(), "none", "some", "all"),
     "02.a": lambda: " and ".join(moved(X86, "fork")),
-    "02.b": lambda: "it goes down" if moved(X86, "write: a page of one's own") == {"HZR": -1} else "it stays",
-    "02.c": writes_wrong,
+    "02.b": lambda: "it goes down" if moved(X86, WRITE) == {"HZR": -1} else "it stays",
+    "02.c": lambda: "right" if moved(REPORTED, WRITE) == {"HZR": -1} else "wrong",
     "03.a": lambda: "no" if "too early" in Unmap(Build("v4.6", "sh")).outcome[1] else "yes",
     "03.b": lambda: sum(SINGULAR in Unmap(Build("v4.6", arch), cpus=1).route for arch in ARCHES),
     "03.c": lambda: "nearly 10,000" if 9_000 < sum(gathered(X86, 20_000)) < 10_000 else "as many",
@@ -142,7 +128,7 @@ RIGHT: dict[str, Callable[[], object]] = {
     "04.c": lambda: next((v for v in VERSIONS if not check(Build(v, "x86"), "fault-vs-shrinker")), "never"),
     "05.a": lambda: unmaps_until(Build(debug_vm=True), 0),
     "05.b": two_thousand,
-    "05.c": lambda: some(foreign_data("unmap-until-panic", "refill-after-unmap", "fork-pressure"),
+    "05.c": lambda: share(foreign_data("unmap-until-panic", "refill-after-unmap", "fork-pressure"),
                          "none", "half", "all"),
     "06.a": lambda: {1: "one"}.get(n := len(differences(REPORTED)), "a handful" if n < 8 else "most"),
     "06.b": lambda: "neither" if len({rates(Build(patches=(p,)))["page"]["lru_lock"]
@@ -151,7 +137,7 @@ RIGHT: dict[str, Callable[[], object]] = {
         stops_at(guarded(REPORTED, "q1-guard"), "read pin munmap put-pin"), "nowhere"),
     "07.a": lambda: calls(Build(patches=("q2",)), PAGES)["lru_add_drain"],
     "07.b": lambda: hits("q2", ARCHES),
-    "07.c": lambda: some([a in breaks(Proposal("q2").shortcut, SHORTCUT) for a in HUGE], "none", "s390", "all"),
+    "07.c": lambda: share([a in breaks(Proposal("q2").shortcut, SHORTCUT) for a in HUGE], "none", "s390", "all"),
     "08.a": lambda: "more" if Proposal("q3").price > 10 * (price("quick hack") or 0) else "about",
     "08.b": sh_and_um,
     "08.c": lambda: "no" if check(Build("v4.6", "x86", patches=SHORTCUT), "map-read-unmap") else "yes",
@@ -159,7 +145,7 @@ RIGHT: dict[str, Callable[[], object]] = {
     "09.b": lambda: "one" if rates(Build(swap=False, patches=("q4",)))["page"]["lru_add_drain"] else "no drain",
     "09.c": lambda: {0: "none", 3: "three"}.get(hits("q4", {*ARCHES} - {"s390"}), "thirty"),
     "10.a": lambda: sum(map(right, FIXES)),
-    "10.b": lambda: some([(price(f"question {n}") or 0) > (price("quick hack") or 0) for n in (2, 3, 4)],
+    "10.b": lambda: share([(price(f"question {n}") or 0) > (price("quick hack") or 0) for n in (2, 3, 4)],
                          "none", "2 and 4", "all"),
     "10.c": lambda: next(fix for fix in ("quick hack", "question 4", "the page's own count") if latent(fix).good),
 }  # fmt: skip
