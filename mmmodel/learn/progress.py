@@ -63,9 +63,8 @@ def progress(reset: bool = False) -> Html:
             said = f" It cannot be forgotten: {error.strerror}."
     known, rows = answered(), dict[str, list[Html]]()
     for id in texts():
-        sign = (
-            mark(known[id] or None, f"{id}{'' if known[id] else ' not yet right'}") if id in known else tag("span", id)
-        )
+        words = f"{id} not yet right" if known.get(id) is False else id
+        sign = mark(known[id] or None, words) if id in known else words
         rows.setdefault(id[:2], []).append(join(sign, " "))
     right = sum(known.get(id, False) for id in texts())
     told = tag("p", f"{right} of {len(texts())} exercises answered. Kept in {at_home()}.{said}")
