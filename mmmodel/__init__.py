@@ -23,8 +23,13 @@ if TYPE_CHECKING:
     from .explore.verdict import Verdict as Verdict
     from .kernel.machine import Var as Var
     from .kernel.overlay import Patch as Patch
+    from .learn.answers import answer as answer
+    from .learn.answers import hint as hint
+    from .learn.answers import solution as solution
+    from .learn.attempts import try_patch as try_patch
+    from .learn.predictions import predict as predict
+    from .learn.progress import progress as progress
     from .show import figures as figures
-    from .show.stepper import reveal as reveal
     from .show.stepper import stepper as stepper
     from .show.tables import banner as banner
     from .show.toggles import explorer as explorer
@@ -37,10 +42,12 @@ __version__ = "0.1.0"
 
 _HOME = {
     "Build": "build.composed", "BuildError": "words", "Patch": "kernel.overlay", "Var": "kernel.machine",
-    "Verdict": "explore.verdict", "banner": "show.tables", "check": "explore.checking", "claim": "claims",
-    "data": "data", "explorer": "show.toggles", "figures": "show.figures", "matrix": "study.matrix",
-    "presets": "study.at_a_glance", "program": "explore.checking", "reveal": "show.stepper",
-    "scenario": "explore.checking", "scope": "study.scope", "stepper": "show.stepper", "trace": "explore.tracing",
+    "Verdict": "explore.verdict", "answer": "learn.answers", "banner": "show.tables", "check": "explore.checking",
+    "claim": "claims", "data": "data", "explorer": "show.toggles", "figures": "show.figures", "hint": "learn.answers",
+    "matrix": "study.matrix", "predict": "learn.predictions", "presets": "study.at_a_glance",
+    "program": "explore.checking", "progress": "learn.progress", "scenario": "explore.checking",
+    "scope": "study.scope", "solution": "learn.answers", "stepper": "show.stepper", "trace": "explore.tracing",
+    "try_patch": "learn.attempts",
 }  # fmt: skip
 """Where each name of the interface lives, if it is no module itself."""
 

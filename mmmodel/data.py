@@ -52,6 +52,11 @@ def rows(name: str) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
+def passages(folder: str) -> str:
+    """The texts of a folder of data/, one after the other."""
+    return "\n".join(path.read_text(encoding="utf-8") for path in sorted((_folder("data") / folder).glob("*.md")))
+
+
 @cache
 def _read(name: str) -> pd.DataFrame:
     import pandas as pd

@@ -1,4 +1,4 @@
-"""Widgets of the notebooks: a step slider, predict then reveal; and how all of them are shown (see `toggles`).
+"""Widgets of the notebooks: a step slider; and how all of them are shown (see `toggles`, and `learn`).
 
 Each first shows what it has to say as ordinary output, so that a headless run, an exported page and a print
 have it; a widget that comes alive in a browser hides that copy. Changes go from `observe` to `HTML.value` and
@@ -38,21 +38,6 @@ def stepper(frames: Texts, labels: Texts, key: Iterable[int] = (0, -1), height: 
     slider.observe(lambda change: right.set_trait("value", readable(shown[change["new"]])), "value")
     still = [i for i in key if abs(i) <= last] or [0, last]
     present(join(*dict.fromkeys(shown[i] for i in still)), w.VBox([slider, right]))
-
-
-def reveal(question: str, options: Texts, answer_html: str, height: str = "12em") -> None:
-    """Predict, then see: the answer appears with a choice; where nothing can be chosen, it is folded away."""
-    ask, answer = tag("p", tag("b", question)), Html(answer_html)
-    radio = w.RadioButtons(options=list(options), value=None, layout={"width": "auto"})
-    right = pane("", height)
-
-    def choice(change: dict[str, Any]) -> None:
-        right.value = readable(join(tag("p", "You said: ", change["new"]), answer))
-
-    radio.observe(choice, "value")
-    folded = tag("details", tag("summary", "Say what you expect, then open this."), answer)
-    listed = tag("ul", *(tag("li", option) for option in options))
-    present(join(ask, listed, folded), w.VBox([w.HTML(ask), radio, right]))
 
 
 def pane(html: str, height: str) -> Any:

@@ -111,7 +111,8 @@ def test_offers_toggles_and_exercises(notebook):
     source = "\n".join(cell.source for cell in notebook.cells)
     assert "mm.explorer(" in source
     assert "# Exercises" in source
-    assert "<details>" in source
+    assert "mm.answer(" in source
+    assert source.count("mm.predict(") >= 3
     assert not any(word in source for word in ("interact(", "interactive(", "Output("))
 
 

@@ -1,0 +1,173 @@
+"""Exercises whose answer is a patch: what it is tried on, and what is said of one that does not do it."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+from typing import Any, NamedTuple
+
+from ..build.composed import Build
+from ..explore.checking import check
+from ..explore.patience import DoesNotReturn, patience
+from ..kernel.arches import HUGE
+from ..kernel.overlay import Patch
+from ..show.html import Html, join, tag
+from ..show.lanes import swim_lanes
+from ..show.tables import banner, label
+from ..study.at_a_glance import QUICK
+from ..study.blast import in_softirq
+from ..study.costs import rates
+from ..study.guards import PROGRAMS, stops_at
+from ..study.page_kinds import KINDS, drop
+from ..study.proposal import UNMAPS
+from ..words import BuildError, choose
+from .asked import explained, feedback, still_open, texts, unanswered
+from .progress import record
+from .values import gathered
+
+Judge = Callable[[Any], str]
+RACE = "zap-vs-shrinker"
+REPORT = tuple(name for name in QUICK if name != "reaper-vs-shrinker")
+SECONDS = 10.0
+
+
+class Attempt(NamedTuple):
+    """What has to hold with the patch (or break, if it `finds` something), and what else may speak against it."""
+
+    builds: tuple[Build, ...]
+    scenarios: tuple[str, ...]
+    more: tuple[Judge, ...] = ()
+    finds: bool = False
+
+
+class Leak(Patch):
+    """A read of somebody else's page, and no earlier."""
+
+    def use(self, mm: Any, page: Any, expects: Any, content: Any) -> Any:
+        """To compare with."""
+        if page.owner == "somebody else":
+            self.violate("stale-read", f"{mm} reads somebody else's data")
+        return page.content
+
+
+def too_early(patch: type[Patch]) -> str:
+    """Does it complain as soon as the page is somebody else's, and no earlier?"""
+    mine, ours = (check(Build("v4.5", "x86", patches=(p,)), RACE, cpus=3).depth for p in (patch, Leak))
+    said = f"It complains after {mine} steps; the first run in which somebody else has the page takes {ours}."
+    return said if mine != ours else ""
+
+
+def false_alarms(patch: type[Patch]) -> str:
+    """Does it stop the reported kernel at the first unmap, and nothing that is legal?"""
+    for build in (Build("v4.6", "x86", debug_vm=True), Build("v4.7", debug_vm=True), Build("v4.9", debug_vm=True)):
+        for says, program in PROGRAMS.items():
+            if stop := stops_at(replace(build, patches=(patch,)), program):
+                return f"{label(build)} is right, and it stops there at {stop} in: {says}."
+    silent = stops_at(Build(debug_vm=True, patches=(patch,)), "read munmap") != "munmap"
+    return "On the reported kernel the first unmap frees the page, and nobody says anything." if silent else ""
+
+
+def dearer(kinds: tuple[str, ...], than: tuple[str, ...], patch: type[Patch]) -> str:
+    """Does it cost more, with swap or without, than other patches do with it?"""
+    for swap in (True, False):
+        mine, other = rates(Build(swap=swap, patches=(patch,))), rates(Build(patches=than))
+        for unit, name in [(kind, name) for kind in kinds for name in other[kind]]:
+            if (costs := mine[unit][name]) > (due := other[unit][name]):
+                return f"SWAP {'on' if swap else 'off'}: a {unit} costs {costs:g} × {name}; {due:g} is enough."
+    return ""
+
+
+def drains_in_softirq(patch: type[Patch]) -> str:
+    """Where page tables are freed."""
+    found = [arch for arch in ("arm", "arm64") if "lru_add_drain" in in_softirq(Build("v4.6", arch, patches=(patch,)))]
+    return f"On {' and '.join(found)} it drains in a softirq." if found else ""
+
+
+def slot_kept(function: str, patch: type[Patch]) -> str:
+    """Does a page in the swap cache stay there when its last user is gone?"""
+    k = Build(patches=(patch,)).boot()
+    page = KINDS["swap-cache"].set_up(k)
+    getattr(k, function)(*[k.tlb_gather_mmu(k.init)] * ("tlb" in function), page)
+    return f"A page in the swap cache has PC {page.count.value} afterwards, and keeps its slot." if page.owner else ""
+
+
+def not_taken(patch: type[Patch]) -> str:
+    """Does release_pages() of one page take the shortcut?"""
+    mine, ours = (drop(Build(patches=(p,)), "anon", "release_pages") for p in (patch, "nr1-shortcut-guarded"))
+    return "" if mine and ours and mine.costs == ours.costs else "An ordinary page alone does not take the shortcut."
+
+
+def one_by_one(patch: type[Patch]) -> str:
+    """Does a batch of ia64 still make a call for each page? And do all of them come out?"""
+    calls = gathered(Build("v4.6", "ia64", thp=True, patches=(patch,)), 100)
+    return (
+        f"100 pages go in, and {sum(calls)} come out in {len(calls)} calls."
+        if len(calls) > 2 or sum(calls) != 100
+        else ""
+    )
+
+
+S390 = (Build(), Build(swap=False))
+OTHERS = (Build("v4.6", "x86"), Build("v4.6", "arm64"))
+ATTEMPTS = {
+    "04.2": Attempt((Build("v4.5", "x86"),), (RACE,), (too_early,), finds=True),
+    "04.3": Attempt(tuple(Build("v4.5", arch) for arch in sorted(HUGE, reverse=True)), (RACE, "map-read-unmap")),
+    "05.4": Attempt((Build(), *OTHERS), REPORT),
+    "06.4": Attempt((Build("v4.6", "x86", debug_vm=True), Build("v4.7", debug_vm=True)), ("pin-vs-zap",),
+                    (false_alarms,)),
+    "07.1": Attempt((Build(), *OTHERS), REPORT, (partial(dearer, ("page",), ("q3",)), drains_in_softirq,
+                                                 partial(slot_kept, "free_page_and_swap_cache"))),
+    "08.2": Attempt((Build(patches=("q3",)), *(Build("v4.6", arch) for arch in HUGE if arch != "s390")), UNMAPS,
+                    (not_taken,)),
+    "09.1": Attempt(S390, (*UNMAPS, RACE), (partial(dearer, ("page", "huge zero page"), ("q3",)),
+                                            partial(slot_kept, "_tlb_remove_page"))),
+    "09.2": Attempt(S390, (*UNMAPS, RACE), (partial(dearer, ("page",), ()),)),
+    "09.4": Attempt((Build("v4.6", "ia64", thp=True),), ("map-read-unmap", "exit-mmap", RACE), (one_by_one,)),
+    "10.4": Attempt((*S390, *OTHERS), REPORT),
+}  # fmt: skip
+
+
+def try_patch(id: str, patch: Any = ...) -> Html:
+    """Try a patch, a class of the reader's: right, or wrong and on what, or why it did not count.
+
+    Raises BuildError for an exercise that does not exist, or that asks for a value.
+    """
+    if choose("exercise", id, texts()) not in ATTEMPTS:
+        raise BuildError(f'{id} asks for a value: mm.answer("{id}", ...)')
+    attempt = ATTEMPTS[id]
+    if unanswered(patch):
+        return still_open(id, "your class")
+    try:
+        wrong = against(attempt, patch)
+    except (BuildError, DoesNotReturn) as error:
+        return feedback(None, id, "did not count", error)
+    note = record(id, not wrong)
+    if wrong:
+        return feedback(False, id, "✗ not yet", wrong, note)
+    verb = "finds it" if attempt.finds else "holds"
+    return feedback(True, id, "✓ right", f"It {verb} in {', '.join(attempt.scenarios)}.", explained(id), note)
+
+
+def against(attempt: Attempt, patch: Any) -> str:
+    """What speaks against a patch; empty if nothing does.
+
+    Raises BuildError for one that does not count, DoesNotReturn for one that does not come to an end.
+    """
+    if isinstance(patch, str) or not (callable(patch) or isinstance(patch, Patch)):
+        raise BuildError(f"give a class that derives from mm.Patch, by its name without quotes, not {patch!r}")
+    builds = [replace(build, patches=(*build.patches, patch)) for build in attempt.builds]
+    if why := builds[0].without_effect.get(patch.name):
+        raise BuildError(f"it has no effect on {label(attempt.builds[0])}: {why}")
+    for build in builds:
+        for scenario in attempt.scenarios:
+            verdict = check(build, scenario, QUICK.get(scenario), max_seconds=SECONDS)
+            if verdict.holds is None:
+                raise BuildError(f"{scenario} on {label(build)} is undecided: {verdict.reason}")
+            if bool(verdict) is attempt.finds:
+                lanes = [tag("details", tag("summary", "the shortest run"), swim_lanes(verdict))] * (verdict.cpus > 1)
+                return join("It finds nothing." if attempt.finds else "", banner(verdict), *lanes)
+    with patience(True) as clock:
+        clock.start()
+        try:
+            return next(filter(None, (judge(patch) for judge in attempt.more)), "")
+        except (Exception, SystemExit) as error:
+            raise BuildError(f"{type(error).__name__}: {' '.join(str(error).split())}") from None
