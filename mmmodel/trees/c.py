@@ -1,0 +1,209 @@
+"""C as tree-sitter reads it: the definitions of a file, each with the conditions of the preprocessor it stands under."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache, cached_property
+from typing import NamedTuple
+
+import tree_sitter_c
+from tree_sitter import Language, Node, Parser
+
+from .tree import LIMIT, Tree, Unknown
+
+Conditions = tuple[tuple[Node, bool], ...]
+"""Conditional directives, and whether their own branch or the one after it is meant."""
+
+IFS = ("preproc_if", "preproc_ifdef")
+INSIDE = (*IFS, "preproc_elif", "preproc_elifdef", "preproc_else")
+AROUND = ("linkage_specification", "declaration_list", "ERROR")
+
+
+@cache
+def parser() -> Parser:
+    """A parser of C."""
+    return Parser(Language(tree_sitter_c.language()))
+
+
+def text(node: Node | None) -> str:
+    """The source of a node."""
+    return "" if node is None or node.text is None else node.text.decode(errors="replace")
+
+
+def parts(node: Node) -> list[Node]:
+    """Its children that mean something."""
+    return [child for child in node.named_children if child.type != "comment"]
+
+
+def below(node: Node) -> Iterator[Node]:
+    """A node and everything in it, in the order of the source."""
+    todo = [node]
+    while todo:
+        yield (here := todo.pop())
+        todo.extend(reversed(here.named_children))
+
+
+def callee(node: Node) -> str:
+    """The name that a call calls; empty for no call by name."""
+    return text(node.child_by_field_name("function")) if node.type == "call_expression" else ""
+
+
+def arguments(call: Node) -> list[Node]:
+    """The arguments of a call."""
+    given = call.child_by_field_name("arguments")
+    return parts(given) if given else []
+
+
+@dataclass(frozen=True, eq=False)
+class Definition:
+    """A function or a macro."""
+
+    name: str
+    file: str
+    node: Node
+
+    @property
+    def is_macro(self) -> bool:
+        """Is it one of the preprocessor's?"""
+        return self.node.type.startswith("preproc")
+
+    @cached_property
+    def params(self) -> list[str]:
+        """Names of its parameters."""
+        if self.is_macro:
+            listed = self.node.child_by_field_name("parameters")
+            return [text(part) for part in parts(listed)] if listed else []
+        declared = self.node.child_by_field_name("declarator")
+        while declared and declared.type != "function_declarator":
+            declared = declared.child_by_field_name("declarator")
+        listed = declared.child_by_field_name("parameters") if declared else None
+        return [declared_name(part) for part in parts(listed)] if listed else []
+
+    @property
+    def stands_for(self) -> str:
+        """The other name that a macro without parameters is."""
+        value = text(self.node.child_by_field_name("value")).strip()
+        return value if self.node.type == "preproc_def" and value.isidentifier() else ""
+
+    @cached_property
+    def body(self) -> Node | None:
+        """What it does; the text of a macro is parsed as the body of a function.
+
+        Raises Unknown if it cannot be parsed.
+        """
+        part: Node | None = self.node
+        if self.is_macro:
+            value = self.node.child_by_field_name("value")
+            part = parser().parse(f"void m(void) {{{text(value)}\n;}}".encode()).root_node.children[0]
+        if part is None or damaged(part):
+            raise Unknown(f"{self.file}:{self.line} {self.name}: cannot be parsed")
+        return part.child_by_field_name("body")
+
+    @property
+    def line(self) -> int:
+        """Where it begins."""
+        return self.node.start_point[0] + 1
+
+    def at(self, node: Node) -> str:
+        """The place of a node in its body: file:line."""
+        value = self.node.child_by_field_name("value") if self.is_macro else None
+        return f"{self.file}:{node.start_point[0] + 1 + (value.start_point[0] if value else 0)}"
+
+
+def declared_name(node: Node | None) -> str:
+    """The name that a declaration declares."""
+    while node and node.type != "identifier":
+        node = node.child_by_field_name("declarator")
+    return text(node)
+
+
+def damaged(node: Node) -> bool:
+    """Is there an error in it that matters? A loop by a macro lacks a `;`, a macro before a type is a lone word."""
+    if not node.has_error:
+        return False
+    todo = [node]
+    while todo:
+        here = todo.pop()
+        if (here.is_missing and here.type != ";") or (here.type == "ERROR" and not text(here).isidentifier()):
+            return True
+        todo.extend(child for child in here.children if child.has_error or child.is_missing)
+    return False
+
+
+class Item(NamedTuple):
+    """What a file says at its top: a definition, or a directive that matters."""
+
+    under: Conditions
+    definition: Definition
+
+
+@dataclass(frozen=True, eq=False)
+class File:
+    """A file of C."""
+
+    path: str
+    source: bytes
+    items: list[Item]
+    whole: bool
+
+
+def items(node: Node, path: str, under: Conditions = ()) -> Iterator[Item]:
+    """The definitions and directives in a node that is a file, or a branch of it."""
+    fields = [node.child_by_field_name(name) for name in ("condition", "name", "alternative")]
+    for part in parts(node):
+        if part in fields and node.type in INSIDE:
+            continue
+        if part.type in IFS:
+            yield from items(part, path, (*under, (part, True)))
+        elif part.type in AROUND:
+            yield from items(part, path, under)
+        elif part.type == "function_definition":
+            yield Item(under, Definition(declared_name(part), path, part))
+        elif part.type in ("preproc_def", "preproc_function_def", "preproc_include", "preproc_call"):
+            yield Item(under, Definition(text(part.child_by_field_name("name")), path, part))
+    if fields[2] and node.type in INSIDE:
+        base = (*under[:-1], (node, False))
+        yield from items(fields[2], path, base if fields[2].type == "preproc_else" else (*base, (fields[2], True)))
+
+
+class Files:
+    """The files of a tree, each read and parsed once."""
+
+    def __init__(self, tree: Tree) -> None:
+        self.tree = tree
+        self._known: dict[str, File | Unknown] = {}
+
+    def __getitem__(self, path: str) -> File:
+        """A file.
+
+        Raises Unknown if it cannot be read, or is no C.
+        """
+        if path not in self._known:
+            try:
+                self._known[path] = self._parsed(path)
+            except Unknown as reason:
+                self._known[path] = reason
+        if isinstance(found := self._known[path], Unknown):
+            raise found
+        return found
+
+    def _parsed(self, path: str) -> File:
+        source = self.tree.read(path)
+        if len(source) > LIMIT:
+            raise Unknown(f"{path}: larger than {LIMIT // 1_000_000} MB")
+        if b"\0" in source:
+            raise Unknown(f"{path}: binary")
+        last = root = parser().parse(source).root_node
+        while last.children:
+            last = last.children[-1]
+        whole = not (last.is_missing or last.type == "ERROR" or root.type == "ERROR")
+        return File(path, source, list(items(root, path)), whole)
+
+    def has(self, path: str) -> bool:
+        """Is there such a file, whatever is in it?"""
+        try:
+            self.tree.read(path)
+        except Unknown:
+            return False
+        return True
