@@ -1,4 +1,4 @@
-"""C as tree-sitter reads it: the definitions of a file, each with the conditions of the preprocessor it stands under."""
+"""C as tree-sitter reads it: the definitions of a file, each with the conditions of the preprocessor around it."""
 
 from __future__ import annotations
 
@@ -92,23 +92,25 @@ class Definition:
 
         Raises Unknown if it cannot be parsed.
         """
-        part: Node | None = self.node
+        whole = self.node
         if self.is_macro:
-            value = self.node.child_by_field_name("value")
-            part = parser().parse(f"void m(void) {{{text(value)}\n;}}".encode()).root_node.children[0]
-        if part is None or damaged(part):
-            raise Unknown(f"{self.file}:{self.line} {self.name}: cannot be parsed")
-        return part.child_by_field_name("body")
+            value = text(self.node.child_by_field_name("value"))
+            whole = parser().parse(f"void m(void) {{{value}\n;}}".encode()).root_node
+        function = whole.children[0] if self.is_macro else whole
+        if damaged(whole) or (self.is_macro and whole.child_count != 1):
+            raise Unknown(f"{self.place}: cannot be parsed")
+        return function.child_by_field_name("body")
 
     @property
-    def line(self) -> int:
-        """Where it begins."""
-        return self.node.start_point[0] + 1
+    def place(self) -> str:
+        """Where it begins: file:line name."""
+        return f"{self.file}:{self.node.start_point[0] + 1} {self.name}"
 
-    def at(self, node: Node) -> str:
-        """The place of a node in its body: file:line."""
+    def at(self, node: Node, what: str = "") -> str:
+        """The place of a node in its body: file:line, and what is there (of a call, its name)."""
         value = self.node.child_by_field_name("value") if self.is_macro else None
-        return f"{self.file}:{node.start_point[0] + 1 + (value.start_point[0] if value else 0)}"
+        line = node.start_point[0] + 1 + (value.start_point[0] if value else 0)
+        return f"{self.file}:{line} {what or callee(node)}".rstrip()
 
 
 def declared_name(node: Node | None) -> str:
@@ -131,18 +133,13 @@ def damaged(node: Node) -> bool:
     return False
 
 
-class Item(NamedTuple):
-    """What a file says at its top: a definition, or a directive that matters."""
-
-    under: Conditions
-    definition: Definition
+Item = tuple[Conditions, Definition]
+"""What a file says at its top: a definition or directive that matters, and the conditions around it."""
 
 
-@dataclass(frozen=True, eq=False)
-class File:
-    """A file of C."""
+class File(NamedTuple):
+    """A file of C. whole: does it end where its last definition does?"""
 
-    path: str
     source: bytes
     items: list[Item]
     whole: bool
@@ -159,9 +156,9 @@ def items(node: Node, path: str, under: Conditions = ()) -> Iterator[Item]:
         elif part.type in AROUND:
             yield from items(part, path, under)
         elif part.type == "function_definition":
-            yield Item(under, Definition(declared_name(part), path, part))
+            yield under, Definition(declared_name(part), path, part)
         elif part.type in ("preproc_def", "preproc_function_def", "preproc_include", "preproc_call"):
-            yield Item(under, Definition(text(part.child_by_field_name("name")), path, part))
+            yield under, Definition(text(part.child_by_field_name("name")), path, part)
     if fields[2] and node.type in INSIDE:
         base = (*under[:-1], (node, False))
         yield from items(fields[2], path, base if fields[2].type == "preproc_else" else (*base, (fields[2], True)))
@@ -198,7 +195,7 @@ class Files:
         while last.children:
             last = last.children[-1]
         whole = not (last.is_missing or last.type == "ERROR" or root.type == "ERROR")
-        return File(path, source, list(items(root, path)), whole)
+        return File(source, list(items(root, path)), whole)
 
     def has(self, path: str) -> bool:
         """Is there such a file, whatever is in it?"""
@@ -207,3 +204,11 @@ class Files:
         except Unknown:
             return False
         return True
+
+    def lines(self, path: str) -> list[str]:
+        """The lines of a file that is no C; none if it cannot be read."""
+        try:
+            source = self.tree.read(path)
+        except Unknown:
+            return []
+        return source.decode(errors="replace").splitlines() if len(source) <= LIMIT else []

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import NamedTuple
-
-from .tree import LIMIT, Tree, Unknown
+from .c import Files
+from .tree import Unknown
 
 THP = "HAVE_ARCH_TRANSPARENT_HUGEPAGE"
 """What an arch says when it supports transparent huge pages."""
@@ -14,80 +12,61 @@ FILES = 400
 """Kconfig files of an arch that are read at most (arm has 80)."""
 
 
-class Entry(NamedTuple):
-    """One line of a symbol's entry: where it stands, the symbol, and the statement."""
+class Kconfig:
+    """The Kconfig files of an arch, with those they source from below arch/.
 
-    where: str
-    symbol: str
-    words: list[str]
-
-
-def entries(tree: Tree, arch: str) -> Iterator[Entry]:
-    """What the Kconfig files of an arch say, those that they source included.
-
-    Raises Unknown if it has none.
+    Raises Unknown if there is none.
     """
-    folder = f"arch/{arch}"
-    todo = [f"{folder}/{name}" for name, is_folder in tree.entries(folder).items() if name.startswith("Kconfig")]
-    if not todo:
-        raise Unknown(f"{folder}: no Kconfig")
-    seen: set[str] = set()
-    while todo and len(seen) < FILES:
-        if (path := todo.pop()) in seen:
-            continue
-        seen.add(path)
-        symbol = ""
-        for number, line in enumerate(lines(tree, path), 1):
+
+    def __init__(self, files: Files, arch: str) -> None:
+        self.files, self.arch = files, arch
+        self._said: list[tuple[str, str, list[str]]] = []  # file:line, the symbol whose entry it is, the statement
+        self._missing = ""
+        folder = f"arch/{arch}"
+        todo = [f"{folder}/{name}" for name in files.tree.entries(folder) if name.startswith("Kconfig")]
+        if not todo:
+            raise Unknown(f"{folder}: no Kconfig")
+        seen = set[str]()
+        while todo and len(seen) < FILES:
+            if (path := todo.pop()) not in seen:
+                seen.add(path)
+                todo += self._read(path)
+
+    def _read(self, path: str) -> list[str]:
+        """Take a file's statements; the files that it sources."""
+        symbol, sourced = "", list[str]()
+        lines = self.files.lines(path)
+        self._missing = self._missing or ("" if lines else path)
+        for number, line in enumerate(lines, 1):
             match line.split("#")[0].split():
-                case ["config" | "menuconfig", name]:
-                    symbol = name
-                    yield Entry(f"{path}:{number}", symbol, ["config"])
-                case ["source" | "orsource" | "rsource", *rest]:
-                    sourced = "".join(rest).strip("\"'").replace("$(SRCARCH)", arch).replace("$SRCARCH", arch)
-                    if sourced.startswith("arch/"):
-                        todo.append(sourced)
-                case [_, *_] as words if line[:1] in " \t":
-                    yield Entry(f"{path}:{number}", symbol, words)
+                case ["config" | "menuconfig", symbol]:
+                    pass
+                case ["source" | "orsource", *rest]:
+                    name = "".join(rest).strip("\"'").replace("$(HEADER_ARCH)", "x86").replace("$(SRCARCH)", self.arch)
+                    sourced += [name.replace("$SRCARCH", self.arch)] * name.startswith("arch/")
+                case ["select" | "def_bool" | "default" | "depends", *_] as words:
+                    self._said.append((f"{path}:{number}", symbol, words))
+        return sourced
 
+    def selects(self, wanted: str) -> tuple[bool | None, str]:
+        """Does the arch have a symbol (None: not known), and where that stands, with the condition.
 
-def lines(tree: Tree, path: str) -> list[str]:
-    """The lines of a file, those that go on joined to one; none if it cannot be read."""
-    try:
-        source = tree.read(path)
-    except Unknown:
-        return []
-    return source.decode(errors="replace").splitlines() if len(source) <= LIMIT else []
-
-
-class Selected(NamedTuple):
-    """Does an arch have a symbol? always: without a condition. where: file:line, and the condition."""
-
-    there: bool
-    always: bool
-    where: str
-
-
-def selected(tree: Tree, arch: str) -> dict[str, Selected]:
-    """The symbols that an arch selects, or defines to be y by itself.
-
-    A select in the entry of another symbol than the arch's own (its name, or one that is `def_bool y`) is conditional.
-
-    Raises Unknown if the arch has no Kconfig.
-    """
-    said = list(entries(tree, arch))
-    mine = {entry.symbol for entry in said if entry.words == ["def_bool", "y"]} | {arch.upper()}
-    found: dict[str, Selected] = {}
-    for where, symbol, words in said:
-        match words:
-            case ["select", name, *rest]:
-                conditions = " ".join(rest[1:]) or ("" if symbol in mine else symbol)
-            case ["def_bool" | "default", "y", *rest]:
-                name = symbol
-                depends = [" ".join(e.words[2:]) for e in said if e.symbol == name and e.words[:2] == ["depends", "on"]]
-                conditions = " ".join(rest[1:]) or " && ".join(depends)
-            case _:
+        A select in the entry of another symbol than the arch itself is a condition. Raises Unknown for THP, if a file
+        that may select it could not be read.
+        """
+        plain = {symbol for _, symbol, words in self._said if words == ["def_bool", "y"]} | {self.arch.upper()}
+        found = list[tuple[bool, str]]()
+        for where, symbol, words in self._said:
+            if words[:2] == ["select", wanted]:
+                condition = " ".join(words[3:]) or ("" if symbol in plain else symbol)
+            elif symbol == wanted and words[0] in ("def_bool", "default") and words[1:2] == ["y"]:
+                depends = [" ".join(w[2:]) for _, other, w in self._said if other == wanted and w[0] == "depends"]
+                condition = " && ".join([" ".join(words[3:])] * (len(words) > 3) + depends)
+            else:
                 continue
-        note = f"{where} {name}" + f" if {conditions}" * bool(conditions)
-        if name not in found or (found[name].always is False and not conditions):
-            found[name] = Selected(True, not conditions, note)
-    return found
+            found.append((bool(condition), f"{where} {wanted}" + f" if {condition}" * bool(condition)))
+        if found:
+            return True, min(found)[1]
+        if self._missing and wanted == THP:
+            raise Unknown(f"{self._missing}: cannot be read, and may select {THP}")
+        return None if self._missing else False, f"arch/{self.arch} no {wanted}"

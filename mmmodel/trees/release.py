@@ -94,7 +94,7 @@ class Pursuit:
                 sides = text(node.child_by_field_name("operator")) == "==" and mentioned(node) & NAMES["pointer"]
                 recognised = bool(sides) and holds(node)
             if recognised:
-                self.tested.append((*trail, f"{definition.at(node)} {name or 'compared'}"))
+                self.tested.append((*trail, definition.at(node, name or "compared")))
             return True if recognised else None
 
         called = []
@@ -106,7 +106,7 @@ class Pursuit:
             called.append(name)
             given = arguments(node)
             positions = [i for i, argument in enumerate(given) if holds(argument)]
-            here = (*trail, f"{definition.at(node)} {name}")
+            here = (*trail, definition.at(node))
             if name in NAMES["puts mapping"] and self.tested:
                 self.tested.append(here)
             if positions:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from ..data import as_frame
@@ -12,8 +12,6 @@ from ..words import BuildError, choose
 
 if TYPE_CHECKING:
     import pandas as pd
-
-VERDICTS = ("affected", "latent", "not affected", "unknown")
 
 
 class Row(NamedTuple):
@@ -26,14 +24,15 @@ class Row(NamedTuple):
     where: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Audit:
-    """What was found in a tree. shape: facts by name, as in data/version_shapes.csv; one not understood is `unknown`."""
+    """What was found in a tree. shape: facts of data/version_shapes.csv, or `unknown`. about: what each fault is."""
 
     tree: str
     version: str
-    rows: list[Row] = field(repr=False)
+    rows: list[Row]
     shape: dict[str, str]
+    about: dict[str, str]
 
     @property
     def frame(self) -> pd.DataFrame:
@@ -45,19 +44,23 @@ class Audit:
         """Is any arch affected by any fault?"""
         return any(row.verdict == "affected" for row in self.rows)
 
-    def __str__(self) -> str:
-        """Each fault and verdict that occurs, with its archs."""
-        return "\n".join(self.lines())
+    def __repr__(self) -> str:
+        """The tree, and which archs have which verdict."""
+        return "\n".join((f"{self.tree}: {self.version or 'version unknown'}", *self.summary()))
 
-    def lines(self) -> list[str]:
-        """Each fault and verdict that occurs, with its archs."""
-        found: dict[tuple[str, str], dict[str, list[str]]] = {}
+    def summary(self) -> list[str]:
+        """What each fault is, and which archs have which verdict."""
+        archs: dict[str, dict[str, dict[str, list[str]]]] = {}
         for row in self.rows:
-            found.setdefault((row.fault, row.verdict), {}).setdefault(row.arch, []).append(row.swap)
-        return [
-            f"{fault} {verdict}: " + ", ".join(a + ("" if len(s) == 2 else f" (SWAP={s[0]})") for a, s in archs.items())
-            for (fault, verdict), archs in found.items()
-        ]
+            found = archs.setdefault(row.fault, {}).setdefault(row.verdict, {})
+            found.setdefault(row.arch, []).append(row.swap)
+        lines = []
+        for fault, verdicts in archs.items():
+            lines.append(f"{fault}: {self.about[fault]}")
+            for verdict, found in verdicts.items():
+                named = [arch if len(swap) == 2 else f"{arch} (SWAP={swap[0]})" for arch, swap in found.items()]
+                lines.append(f"  {verdict}: {', '.join(named)}")
+        return lines
 
 
 def audit(path: str | os.PathLike[str], rev: str | None = None, archs: Iterable[str] | None = None) -> Audit:
@@ -69,13 +72,14 @@ def audit(path: str | os.PathLike[str], rev: str | None = None, archs: Iterable[
     Raises BuildError, one line: no tree, no such revision or arch, or the extra is not installed.
     """
     try:
+        from .arch import Arch
         from .facts import Facts
         from .faults import FAULTS, judged
     except ModuleNotFoundError as error:
         if not (error.name or "").startswith("tree_sitter"):
             raise
         raise BuildError("an audit needs the extra: pip install 'mmmodel[audit]'") from None
-    from .tree import opened
+    from .tree import opened, plain
 
     with opened(path, rev) as tree:
         facts = Facts(tree)
@@ -83,11 +87,13 @@ def audit(path: str | os.PathLike[str], rev: str | None = None, archs: Iterable[
             raise BuildError(f"{os.fspath(path)} is no kernel source tree: no arch/, mm/ or include/linux/")
         chosen = list(dict.fromkeys(choose("arch", arch, facts.archs) for arch in archs or facts.archs))
         rows = [
-            Row(arch, "y" if swap else "n", fault, verdict, "; ".join(dict.fromkeys(where)))
+            Row(arch, "y" if swap else "n", fault, verdict, plain("; ".join(dict.fromkeys(where))))
             for arch in chosen
+            for one in [Arch(facts, arch)]
             for swap in (True, False)
             for fault in FAULTS
-            for verdict, where in [judged(facts, fault, arch, swap)]
+            for verdict, where in [judged(one, fault, swap)]
         ]
         name = os.fspath(path) + (f" {rev}" if rev else "")
-        return Audit(name, facts.version, rows, facts.shape)
+        about = {name: (fault.__doc__ or "").partition("\n")[0] for name, fault in FAULTS.items()}
+        return Audit(name, facts.version, rows, facts.shape, about)

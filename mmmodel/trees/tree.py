@@ -1,4 +1,4 @@
-"""Where the files of a kernel tree come from: a directory, or a commit of a git repository. Nothing is run or written."""
+"""Where the files of a kernel tree come from: a directory, or a commit of a git repository. Nothing is written."""
 
 from __future__ import annotations
 
@@ -21,15 +21,20 @@ class Unknown(Exception):
     """What the tree does not tell, in words."""
 
 
+def plain(words: str) -> str:
+    """Words out of a tree, without what a terminal would obey."""
+    return "".join(letter if letter.isprintable() else "?" for letter in words)
+
+
 def inside(path: str) -> str:
     """A path below the tree's root, made plain.
 
     Raises Unknown for one that leads out.
     """
-    plain = normpath(path)
-    if plain.startswith(("/", "..")) or not plain.isprintable():
+    direct = normpath(path)
+    if direct.startswith(("/", "..")) or not direct.isprintable():
         raise Unknown(f"{path!r} is outside the tree")
-    return plain
+    return direct
 
 
 class Directory:
@@ -68,11 +73,12 @@ class Directory:
 
 
 class Commit:
-    """A tree as a commit, read through one `git cat-file --batch`: no checkout, no hook, no configuration but its own."""
+    """A tree as a commit, read through one `git cat-file --batch`: no checkout, no hook, no network."""
 
     def __init__(self, git_dir: str, rev: str) -> None:
-        safe = {"GIT_CONFIG_NOSYSTEM": "1", "GIT_CONFIG_GLOBAL": os.devnull, "GIT_ALLOW_PROTOCOL": "", "LC_ALL": "C",
-                "GIT_NO_LAZY_FETCH": "1", "GIT_NO_REPLACE_OBJECTS": "1", "PATH": os.environ.get("PATH", os.defpath)}  # fmt: skip
+        safe = {"GIT_CONFIG_NOSYSTEM": "1", "GIT_CONFIG_GLOBAL": os.devnull, "GIT_ALLOW_PROTOCOL": "",
+                "GIT_NO_LAZY_FETCH": "1", "GIT_NO_REPLACE_OBJECTS": "1", "LC_ALL": "C",
+                "PATH": os.environ.get("PATH", os.defpath)}  # fmt: skip
         command = ["git", "-c", "core.fsmonitor=false", f"--git-dir={git_dir}", "cat-file", "--batch"]
         try:
             self.git = Popen(command, env=safe, stdin=PIPE, stdout=PIPE, stderr=DEVNULL)
@@ -82,7 +88,8 @@ class Commit:
 
     def _object(self, name: str) -> tuple[str, bytes, int]:
         """Kind, content (up to one byte over the limit) and length of a hash of an object; kind is empty for none."""
-        assert self.git.stdin and self.git.stdout
+        assert self.git.stdin
+        assert self.git.stdout
         try:
             self.git.stdin.write(name.encode() + b"\n")
             self.git.stdin.flush()

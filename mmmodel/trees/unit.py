@@ -32,9 +32,9 @@ def truth(node: Node, known: Callable[[Node], Answer]) -> Answer:
     operator = text(node.child_by_field_name("operator"))
     if node.type == "parenthesized_expression" and len(kids) == 1:
         return truth(kids[0], known)
-    if node.type == "unary_expression" and operator == "!":
+    if node.type == "unary_expression" and operator == "!" and kids:
         return negated(truth(kids[0], known))
-    if node.type == "binary_expression" and operator in ("&&", "||"):
+    if node.type == "binary_expression" and operator in ("&&", "||") and len(kids) == 2:
         return joined(operator, truth(kids[0], known), truth(kids[1], known))
     if callee(node) in ("likely", "unlikely") and len(arguments(node)) == 1:
         return truth(arguments(node)[0], known)
@@ -64,9 +64,9 @@ class Unit:
         if path in self._included:
             return
         self._included.add(path)
-        for item in self.files[path].items:
-            if all(self.taken(node) in (None, wanted) for node, wanted in item.under):
-                self._enter(item.definition)
+        for under, definition in self.files[path].items:
+            if all(self.taken(node) in (None, wanted) for node, wanted in under):
+                self._enter(definition)
 
     def _enter(self, definition: Definition) -> None:
         node, name = definition.node, definition.name
