@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from functools import cached_property
-
 from ..data import rows
 from .facts import FIXED, SWAP_STATE, Facts
 from .kconfig import THP, Kconfig
 from .names import NAMES
 from .release import Fact, Pursuit
-from .tree import Unknown
+from .tree import Unknown, remembered
 from .unit import Unit
 
 
@@ -21,7 +19,7 @@ class Arch:
         self.tlb = f"arch/{name}/include/asm/tlb.h"
         self._pursuits: dict[bool, Pursuit] = {}
 
-    @cached_property
+    @remembered
     def kconfig(self) -> Kconfig:
         """What it selects.
 
@@ -51,8 +49,9 @@ class Arch:
         own = self.tlb
         if not self.files.has(own):
             kbuilds = (f"arch/{self.name}/include/asm/Kbuild", "include/asm-generic/Kbuild")
-            if not any(line.split()[-1:] == ["tlb.h"] for path in kbuilds for line in self.files.lines(path)):
-                raise Unknown(f"{own}: No such file or directory")
+            said = [line for path in kbuilds if self.files.has(path) for line in self.files.lines(path)]
+            if not any(line.split()[-1:] == ["tlb.h"] for line in said):
+                self.files[own]  # says why it cannot be read
             own = "include/asm-generic/tlb.h"
         return [own, "mm/mmu_gather.c" if self.files.has("mm/mmu_gather.c") else "mm/memory.c"]
 

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import tree_sitter_c
 from tree_sitter import Language, Node, Parser
 
-from .tree import LIMIT, Tree, Unknown
+from .tree import Tree, Unknown
 
 Conditions = tuple[tuple[Node, bool], ...]
 """Conditional directives, and whether their own branch or the one after it is meant."""
@@ -138,11 +138,10 @@ Item = tuple[Conditions, Definition]
 
 
 class File(NamedTuple):
-    """A file of C. whole: does it end where its last definition does?"""
+    """A file of C."""
 
     source: bytes
     items: list[Item]
-    whole: bool
 
 
 def items(node: Node, path: str, under: Conditions = ()) -> Iterator[Item]:
@@ -187,15 +186,9 @@ class Files:
 
     def _parsed(self, path: str) -> File:
         source = self.tree.read(path)
-        if len(source) > LIMIT:
-            raise Unknown(f"{path}: larger than {LIMIT // 1_000_000} MB")
         if b"\0" in source:
             raise Unknown(f"{path}: binary")
-        last = root = parser().parse(source).root_node
-        while last.children:
-            last = last.children[-1]
-        whole = not (last.is_missing or last.type == "ERROR" or root.type == "ERROR")
-        return File(source, list(items(root, path)), whole)
+        return File(source, list(items(parser().parse(source).root_node, path)))
 
     def has(self, path: str) -> bool:
         """Is there such a file, whatever is in it?"""
@@ -206,9 +199,8 @@ class Files:
         return True
 
     def lines(self, path: str) -> list[str]:
-        """The lines of a file that is no C; none if it cannot be read."""
-        try:
-            source = self.tree.read(path)
-        except Unknown:
-            return []
-        return source.decode(errors="replace").splitlines() if len(source) <= LIMIT else []
+        """The lines of a file that is no C.
+
+        Raises Unknown if it cannot be read.
+        """
+        return self.tree.read(path).decode(errors="replace").splitlines()

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from functools import cached_property
-
 from tree_sitter import Node
 
 from ..data import rows
@@ -11,7 +9,7 @@ from .c import Definition, Files, arguments, below, callee, text
 from .flow import Flow
 from .names import NAMES
 from .release import Fact, Pursuit, mentioned
-from .tree import Tree, Unknown, plain
+from .tree import Tree, Unknown, plain, remembered
 from .unit import Answer, Unit
 from .writes import lock_at, written
 
@@ -40,18 +38,18 @@ class Facts:
     def __init__(self, tree: Tree) -> None:
         self.tree, self.files = tree, Files(tree)
 
-    @cached_property
+    @remembered
     def version(self) -> str:
         """What its Makefile says it is; empty if it does not."""
         said = dict.fromkeys(("VERSION", "PATCHLEVEL", "SUBLEVEL", "EXTRAVERSION"), "")
-        for line in self.files.lines("Makefile")[:20]:
+        for line in self.files.lines("Makefile")[:20] if self.files.has("Makefile") else ():
             name, equals, value = line.partition("=")
             if equals and name.strip() in said:
                 said[name.strip()] = plain(value.strip())
         version, level, sub, extra = said.values()
         return f"v{version}.{level}{f'.{sub}' if sub not in ('', '0') else ''}{extra}" if version and level else ""
 
-    @cached_property
+    @remembered
     def archs(self) -> list[str]:
         """The archs of the tree; of one without, those that data/arches.csv knows; none if it is no kernel tree."""
         found = [name for name, is_folder in self.tree.entries("arch").items() if is_folder and plain(name) == name]
@@ -67,30 +65,29 @@ class Facts:
         unit.include(path)
         return unit
 
-    @cached_property
+    @remembered
     def huge(self) -> Unit:
         """mm/huge_memory.c."""
         return self.unit(HUGE)
 
-    def says_nothing_of(self, path: str, *words: str) -> None:
-        """Nothing, if a file is whole and none of the words is in it.
+    def says_nothing_of(self, unit: Unit, path: str, later: str, *words: str) -> None:
+        """Nothing, if none of the words is in a file that goes as far as what comes `later` (a role) in it.
 
-        Raises Unknown if so: then something was not understood.
+        Raises Unknown otherwise: then there is something that was not understood.
         """
-        file = self.files[path]
-        if not file.whole or any(word.encode() in file.source for word in words):
-            raise Unknown(f"{path}: {', '.join(words)} not understood")
+        unit.need(NAMES[later], path)
+        if found := [word for word in words if word.encode() in self.files[path].source]:
+            raise Unknown(f"{path}: {', '.join(found)} was not understood")
 
-    @cached_property
+    @remembered
     def there(self) -> Fact:
         """Is there a huge zero page? yes, or no."""
         if get := self.huge.find(NAMES["get"]):
             return Fact("yes", (get.place,))
-        zap = self.huge.need(NAMES["zap"], HUGE)
-        self.says_nothing_of(HUGE, "huge_zero")
-        return Fact("no", (f"{zap.place}, no huge zero page",))
+        self.says_nothing_of(self.huge, HUGE, "zap", "huge_zero")
+        return Fact("no", (f"{self.huge.need(NAMES['zap'], HUGE).place}, no huge zero page",))
 
-    @cached_property
+    @remembered
     def zap(self) -> Fact:
         """What unmapping does with the huge zero page: puts it (put), hands it to the gather, or none of both."""
         zap, tests = self.huge.need(NAMES["zap"], HUGE), list[str]()
@@ -121,11 +118,11 @@ class Facts:
                             return Fact("none", (helper.at(node), normal.at(test)))
         raise Unknown(f"{zap.place}: does not tell the huge zero page from others")
 
-    @cached_property
+    @remembered
     def flag(self) -> Fact:
         """Who holds a reference: each mapping, or each mm by a flag, tested with acquire or with no order."""
         if not (get := self.huge.find(NAMES["get for mm"])):
-            self.says_nothing_of(HUGE, *sorted(NAMES["mm flag"]))
+            self.says_nothing_of(self.huge, HUGE, "zap", *sorted(NAMES["mm flag"]))
             return Fact("mapping", (f"{self.there.where[0]}, no flag of the mm",))
         for node in calls(self.huge, get):
             name = callee(node)
@@ -138,7 +135,7 @@ class Facts:
                 return Fact("acquire" if acquires else "no order", (get.at(node),))
         raise Unknown(f"{get.place}: no test of the mm's flag")
 
-    @cached_property
+    @remembered
     def pfn(self) -> Fact:
         """huge_zero_pfn beside the pointer: none, or written locked or unlocked."""
         where, locks = list[str](), set[str]()
@@ -154,7 +151,7 @@ class Facts:
             locks |= {lock_at(steps, write) for write in numbers + pointers}
         return Fact("locked" if len(locks) == 1 and "" not in locks else "unlocked", tuple(where))
 
-    @cached_property
+    @remembered
     def publication(self) -> Fact:
         """The count that publishes pointer and number: set with a release, or with no order."""
         get = self.huge.need(NAMES["get"], HUGE)
@@ -169,7 +166,7 @@ class Facts:
         ordered = callee(node) in NAMES["releasing set"] or between & NAMES["write barrier"]
         return Fact("release" if ordered else "no order", (get.at(node),))
 
-    @cached_property
+    @remembered
     def reaper(self) -> Fact:
         """How the OOM reaper gathers: none (there is no reaper), whole mm, or per vma."""
         unit, gathered = self.unit(OOM), list[Fact]()
@@ -181,10 +178,10 @@ class Facts:
                     gathered.append(Fact("whole mm" if whole else "per vma", (reaper.at(node),)))
         if gathered:
             return max(gathered)
-        self.says_nothing_of(OOM, "oom_reap")
+        self.says_nothing_of(unit, OOM, "after the reaper", "oom_reap")
         return Fact("none", (f"{OOM} no OOM reaper",))
 
-    @cached_property
+    @remembered
     def singular(self) -> Fact:
         """How mm/swap_state.c frees one page: by its page count, or tested before that."""
         pursuit = Pursuit(self.unit(SWAP_STATE))
@@ -198,6 +195,6 @@ class Facts:
         for name in ("zap", "singular", "flag", "reaper", "pfn"):
             try:
                 found[name] = getattr(self, name).value
-            except (Unknown, RecursionError):
+            except Unknown:
                 found[name] = "unknown"
         return found

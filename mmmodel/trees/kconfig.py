@@ -35,8 +35,10 @@ class Kconfig:
     def _read(self, path: str) -> list[str]:
         """Take a file's statements; the files that it sources."""
         symbol, sourced = "", list[str]()
-        lines = self.files.lines(path)
-        self._missing = self._missing or ("" if lines else path)
+        try:
+            lines = self.files.lines(path)
+        except Unknown:
+            self._missing, lines = path, []
         for number, line in enumerate(lines, 1):
             match line.split("#")[0].split():
                 case ["config" | "menuconfig", symbol]:

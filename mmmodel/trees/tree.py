@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from posixpath import normpath
 from subprocess import DEVNULL, PIPE, Popen
 from threading import Timer
+from typing import Any, Generic, TypeVar, cast
 
 from ..words import BuildError
+
+T = TypeVar("T")
 
 LIMIT = 2_000_000
 """Bytes of a file that is read; the largest one needed has 211 KB."""
@@ -21,9 +24,40 @@ class Unknown(Exception):
     """What the tree does not tell, in words."""
 
 
+class remembered(Generic[T]):
+    """A property that is worked out once, also when it is Unknown."""
+
+    def __init__(self, work: Callable[[Any], T]) -> None:
+        self._work = work
+        self.__doc__ = work.__doc__
+
+    def __get__(self, owner: Any, _: type) -> T:
+        known = owner.__dict__.setdefault("_remembered", {})
+        if self._work not in known:
+            try:
+                known[self._work] = self._work(owner)
+            except Unknown as reason:
+                known[self._work] = reason
+            except RecursionError:
+                known[self._work] = Unknown("a file is nested too deeply")
+        if isinstance(found := known[self._work], Unknown):
+            raise found
+        return cast(T, found)
+
+
 def plain(words: str) -> str:
     """Words out of a tree, without what a terminal would obey."""
     return "".join(letter if letter.isprintable() else "?" for letter in words)
+
+
+def bounded(path: str, content: bytes) -> bytes:
+    """A file's content.
+
+    Raises Unknown if it goes over the limit.
+    """
+    if len(content) > LIMIT:
+        raise Unknown(f"{path}: larger than {LIMIT // 1_000_000} MB")
+    return content
 
 
 def inside(path: str) -> str:
@@ -50,16 +84,16 @@ class Directory:
         return real
 
     def read(self, path: str) -> bytes:
-        """A file, up to one byte over the limit.
+        """A file.
 
-        Raises Unknown if there is no such file, or it cannot be read.
+        Raises Unknown if there is no such file, or it is no file, or too large.
         """
         try:
             descriptor = os.open(self._real(path), os.O_RDONLY | os.O_NONBLOCK)
             with os.fdopen(descriptor, "rb") as file:
                 if not stat.S_ISREG(os.fstat(descriptor).st_mode):
                     raise Unknown(f"{path}: not a regular file")
-                return file.read(LIMIT + 1)
+                return bounded(path, file.read(LIMIT + 1))
         except OSError as error:
             raise Unknown(f"{path}: {error.strerror or error}") from None
 
@@ -106,14 +140,14 @@ class Commit:
         return words[1].decode(), content[: int(words[2])], len(words[0]) // 2
 
     def read(self, path: str) -> bytes:
-        """A file, up to one byte over the limit.
+        """A file.
 
-        Raises Unknown if the commit has no such file.
+        Raises Unknown if the commit has no such file, or it is too large.
         """
         kind, content, _ = self._object(f"{self.rev}:{inside(path)}")
         if kind != "blob":
             raise Unknown(f"{path}: {'Is a directory' if kind else 'No such file or directory'}")
-        return content
+        return bounded(path, content)
 
     def entries(self, path: str) -> dict[str, bool]:
         """The names in a folder, and whether each is a folder; none if there is no such folder."""
@@ -145,6 +179,8 @@ def opened(path: str | os.PathLike[str], rev: str | None = None) -> Iterator[Tre
         git_dir = root if bare else root / ".git"
         if rev is not None and not git_dir.exists():
             raise BuildError(f"{name} is no git repository: a revision cannot be read")
+    except BuildError:
+        raise
     except (OSError, ValueError) as error:
         raise BuildError(f"{name!r} cannot be read: {error}") from None
     if rev is None and not bare:
