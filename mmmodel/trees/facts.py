@@ -70,13 +70,15 @@ class Facts:
         """mm/huge_memory.c."""
         return self.unit(HUGE)
 
-    def says_nothing_of(self, unit: Unit, path: str, later: str, *words: str) -> None:
+    def says_nothing_of(self, path: str, later: str, *words: str) -> None:
         """Nothing, if none of the words is in a file that goes as far as what comes `later` (a role) in it.
 
         Raises Unknown otherwise: then there is something that was not understood.
         """
-        unit.need(NAMES[later], path)
-        if found := [word for word in words if word.encode() in self.files[path].source]:
+        source = self.files[path].source
+        if not any(name.encode() in source for name in NAMES[later]):
+            raise Unknown(f"{path}: no {' or '.join(sorted(NAMES[later]))}")
+        if found := [word for word in words if word.encode() in source]:
             raise Unknown(f"{path}: {', '.join(found)} was not understood")
 
     @remembered
@@ -84,7 +86,7 @@ class Facts:
         """Is there a huge zero page? yes, or no."""
         if get := self.huge.find(NAMES["get"]):
             return Fact("yes", (get.place,))
-        self.says_nothing_of(self.huge, HUGE, "zap", "huge_zero")
+        self.says_nothing_of(HUGE, "zap", "huge_zero")
         return Fact("no", (f"{self.huge.need(NAMES['zap'], HUGE).place}, no huge zero page",))
 
     @remembered
@@ -122,7 +124,7 @@ class Facts:
     def flag(self) -> Fact:
         """Who holds a reference: each mapping, or each mm by a flag, tested with acquire or with no order."""
         if not (get := self.huge.find(NAMES["get for mm"])):
-            self.says_nothing_of(self.huge, HUGE, "zap", *sorted(NAMES["mm flag"]))
+            self.says_nothing_of(HUGE, "zap", *sorted(NAMES["mm flag"]))
             return Fact("mapping", (f"{self.there.where[0]}, no flag of the mm",))
         for node in calls(self.huge, get):
             name = callee(node)
@@ -178,7 +180,7 @@ class Facts:
                     gathered.append(Fact("whole mm" if whole else "per vma", (reaper.at(node),)))
         if gathered:
             return max(gathered)
-        self.says_nothing_of(unit, OOM, "after the reaper", "oom_reap")
+        self.says_nothing_of(OOM, "after the reaper", "oom_reap")
         return Fact("none", (f"{OOM} no OOM reaper",))
 
     @remembered
