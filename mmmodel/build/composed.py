@@ -15,7 +15,7 @@ from ..words import BuildError as BuildError
 from ..words import choose as choose
 from .accepted import accepted, overridden
 from .effect import lost
-from .nearest import nearest
+from .nearest import nearest_build
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class Build:
 
         Raises BuildError for an arch that is not modelled.
         """
-        version, patches, differs = nearest(report)
+        version, patches, differs = nearest_build(report)
         build = cls(version, arch, swap, patches=patches)
         object.__setattr__(build, "differs", differs)
         return build

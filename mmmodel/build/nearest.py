@@ -9,7 +9,7 @@ from ..words import numbers
 FACTS = ("zap", "singular", "flag", "reaper", "pfn")
 
 
-def nearest(report: Any) -> tuple[str, tuple[str, ...], tuple[str, ...]]:
+def nearest_build(report: Any) -> tuple[str, tuple[str, ...], tuple[str, ...]]:
     """Version and patches of the build whose facts are those of a report, or most of them; and what differs.
 
     Of several, the last one that is not after the tree. report: what mm.audit returns (`version` and `shape`).

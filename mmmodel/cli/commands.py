@@ -224,11 +224,11 @@ def audit(tree: str, rev: str | None, archs: tuple[str, ...], format_: str) -> N
 
     Example: mmmodel audit ~/linux --rev v4.6.2 --arch s390 --arch x86
     """
-    from ..trees.report import Row
+    from ..trees.report import Judgement
     from ..trees.report import audit as read
 
     report = read(tree, rev, archs)
-    show(Row._fields, report.rows, format_)
+    show(Judgement._fields, report.rows, format_)
     if format_ == "table":
         click.echo("\n" + "\n".join(report.summary()))
         modelled = next((arch for arch in ("s390", *ARCHES) if arch in {row.arch for row in report.rows}), "s390")

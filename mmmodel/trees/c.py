@@ -17,6 +17,9 @@ Conditions = tuple[tuple[Node, bool], ...]
 
 IFS = ("preproc_if", "preproc_ifdef")
 INSIDE = (*IFS, "preproc_elif", "preproc_elifdef", "preproc_else")
+MUCH, TRIES = 20, 8
+"""Lines in an error that is worth another try, or before its cause; how many tries a file gets."""
+
 AROUND = ("linkage_specification", "declaration_list", "ERROR")
 
 
@@ -26,7 +29,7 @@ def parser() -> Parser:
     return Parser(Language(tree_sitter_c.language()))
 
 
-def text(node: Node | None) -> str:
+def code_of(node: Node | None) -> str:
     """The source of a node."""
     return "" if node is None or node.text is None else node.text.decode(errors="replace")
 
@@ -36,7 +39,7 @@ def parts(node: Node) -> list[Node]:
     return [child for child in node.named_children if child.type != "comment"]
 
 
-def below(node: Node) -> Iterator[Node]:
+def within(node: Node) -> Iterator[Node]:
     """A node and everything in it, in the order of the source."""
     todo = [node]
     while todo:
@@ -46,7 +49,7 @@ def below(node: Node) -> Iterator[Node]:
 
 def callee(node: Node) -> str:
     """The name that a call calls; empty for no call by name."""
-    return text(node.child_by_field_name("function")) if node.type == "call_expression" else ""
+    return code_of(node.child_by_field_name("function")) if node.type == "call_expression" else ""
 
 
 def arguments(call: Node) -> list[Node]:
@@ -73,7 +76,7 @@ class Definition:
         """Names of its parameters."""
         if self.is_macro:
             listed = self.node.child_by_field_name("parameters")
-            return [text(part) for part in parts(listed)] if listed else []
+            return [code_of(part) for part in parts(listed)] if listed else []
         declared = self.node.child_by_field_name("declarator")
         while declared and declared.type != "function_declarator":
             declared = declared.child_by_field_name("declarator")
@@ -83,7 +86,7 @@ class Definition:
     @property
     def stands_for(self) -> str:
         """The other name that a macro without parameters is."""
-        value = text(self.node.child_by_field_name("value")).strip()
+        value = code_of(self.node.child_by_field_name("value")).strip()
         return value if self.node.type == "preproc_def" and value.isidentifier() else ""
 
     @cached_property
@@ -94,7 +97,7 @@ class Definition:
         """
         whole = self.node
         if self.is_macro:
-            value = text(self.node.child_by_field_name("value"))
+            value = code_of(self.node.child_by_field_name("value"))
             whole = parser().parse(f"void m(void) {{{value}\n;}}".encode()).root_node
         function = whole.children[0] if self.is_macro else whole
         if damaged(whole) or (self.is_macro and whole.child_count != 1):
@@ -117,7 +120,7 @@ def declared_name(node: Node | None) -> str:
     """The name that a declaration declares."""
     while node and node.type != "identifier":
         node = node.child_by_field_name("declarator")
-    return text(node)
+    return code_of(node)
 
 
 def damaged(node: Node) -> bool:
@@ -127,7 +130,7 @@ def damaged(node: Node) -> bool:
     todo = [node]
     while todo:
         here = todo.pop()
-        if (here.is_missing and here.type != ";") or (here.type == "ERROR" and not text(here).isidentifier()):
+        if (here.is_missing and here.type != ";") or (here.type == "ERROR" and not code_of(here).isidentifier()):
             return True
         todo.extend(child for child in here.children if child.has_error or child.is_missing)
     return False
@@ -157,10 +160,51 @@ def items(node: Node, path: str, under: Conditions = ()) -> Iterator[Item]:
         elif part.type == "function_definition":
             yield under, Definition(declared_name(part), path, part)
         elif part.type in ("preproc_def", "preproc_function_def", "preproc_include", "preproc_call"):
-            yield under, Definition(text(part.child_by_field_name("name")), path, part)
+            yield under, Definition(code_of(part.child_by_field_name("name")), path, part)
     if fields[2] and node.type in INSIDE:
         base = (*under[:-1], (node, False))
         yield from items(fields[2], path, base if fields[2].type == "preproc_else" else (*base, (fields[2], True)))
+
+
+def parsed(source: bytes) -> Node:
+    """The tree of a file. Directives that cut an expression in two, so that the rest is lost, are read as open.
+
+    That is: they are left out, and both branches stay; but only if then nothing is lost.
+    """
+    first = root = parser().parse(source).root_node
+    lines = source.split(b"\n")
+    for _ in range(TRIES):
+        lost = [node for node in (root, *root.children) if node.type == "ERROR"]
+        rows = [node.start_point[0] for node in lost if node.end_point[0] - node.start_point[0] > MUCH]
+        if not rows:
+            return root
+        near = (at for at in range(rows[0], min(rows[0] + MUCH, len(lines))) if directive(lines[at]) == "if")
+        if (at := next(near, None)) is None:
+            return first
+        leave_out(lines, at)
+        root = parser().parse(b"\n".join(lines)).root_node
+    return first
+
+
+def directive(line: bytes) -> str:
+    """What a line is: if, el (se, if), endif; or nothing of that."""
+    word = line.lstrip().removeprefix(b"#").lstrip()
+    return next(
+        (kind for kind in ("if", "el", "endif") if line.lstrip()[:1] == b"#" and word.startswith(kind.encode())), ""
+    )
+
+
+def leave_out(lines: list[bytes], at: int) -> None:
+    """Empty the line of an `#if`, and those that belong to it."""
+    depth = 0
+    for number in range(at, len(lines)):
+        kind = directive(lines[number])
+        depth += kind == "if"
+        if depth == 1 and kind:
+            lines[number] = b""
+        depth -= kind == "endif"
+        if not depth:
+            return
 
 
 class Files:
@@ -188,7 +232,7 @@ class Files:
         source = self.tree.read(path)
         if b"\0" in source:
             raise Unknown(f"{path}: binary")
-        return File(source, list(items(parser().parse(source).root_node, path)))
+        return File(source, list(items(parsed(source), path)))
 
     def has(self, path: str) -> bool:
         """Is there such a file, whatever is in it?"""

@@ -5,10 +5,10 @@ from __future__ import annotations
 from tree_sitter import Node
 
 from ..data import rows
-from .c import Definition, Files, arguments, below, callee, text
+from .c import Definition, Files, arguments, callee, code_of, within
 from .flow import Flow
 from .names import NAMES
-from .release import Fact, Pursuit, mentioned
+from .release import Fact, Pursuit, names_used
 from .tree import Tree, Unknown, plain, remembered
 from .unit import Answer, Unit
 from .writes import lock_at, written
@@ -27,7 +27,7 @@ def unordered(_: Node) -> Answer:
     return None
 
 
-def calls(unit: Unit, function: Definition) -> list[Node]:
+def steps_of(unit: Unit, function: Definition) -> list[Node]:
     """The calls and assignments that a function may reach."""
     return list(Flow(unit, unordered).run(function))
 
@@ -110,12 +110,12 @@ class Facts:
 
     def _normal_only(self, zap: Definition) -> Fact:
         """A zap without a test of its own: none, if what it frees comes from a function that leaves the page out."""
-        helpers = [zap, *(d for node in below(zap.node) for d in self.huge.definitions.get(callee(node), []))]
-        for helper, node in ((h, n) for h in helpers for n in below(h.node)):
+        helpers = [zap, *(d for node in within(zap.node) for d in self.huge.definitions.get(callee(node), []))]
+        for helper, node in ((h, n) for h in helpers for n in within(h.node)):
             if callee(node) in NAMES["normal page"]:
                 memory = self.unit("mm/memory.c").definitions
                 for normal in (d for name in NAMES["normal page"] for d in memory.get(name, [])):
-                    for test in below(normal.node):
+                    for test in within(normal.node):
                         if callee(test) in NAMES["tests pmd"]:
                             return Fact("none", (helper.at(node), normal.at(test)))
         raise Unknown(f"{zap.place}: does not tell the huge zero page from others")
@@ -126,13 +126,13 @@ class Facts:
         if not (get := self.huge.find(NAMES["get for mm"])):
             self.says_nothing_of(HUGE, "zap", *sorted(NAMES["mm flag"]))
             return Fact("mapping", (f"{self.there.where[0]}, no flag of the mm",))
-        for node in calls(self.huge, get):
+        for node in steps_of(self.huge, get):
             name = callee(node)
-            if name and mentioned(node) & NAMES["mm flag"] and "set" not in name.split("_"):
+            if name and names_used(node) & NAMES["mm flag"] and "set" not in name.split("_"):
                 branch = node
                 while branch.parent and branch.type != "if_statement":
                     branch = branch.parent
-                barriers = {callee(part) for part in below(branch)} & NAMES["read barrier"]
+                barriers = {callee(part) for part in within(branch)} & NAMES["read barrier"]
                 acquires = name in NAMES["acquiring test"] or name.endswith("_acquire") or barriers
                 return Fact("acquire" if acquires else "no order", (get.at(node),))
         raise Unknown(f"{get.place}: no test of the mm's flag")
@@ -143,7 +143,7 @@ class Facts:
         where, locks = list[str](), set[str]()
         for role in ("get", "shrink"):
             function = self.huge.need(NAMES[role], HUGE)
-            steps = calls(self.huge, function)
+            steps = steps_of(self.huge, function)
             numbers, pointers = written(steps, NAMES["number"]), written(steps, NAMES["pointer"])
             if not numbers or not pointers:
                 if where or not (numbers or pointers):
@@ -157,9 +157,9 @@ class Facts:
     def publication(self) -> Fact:
         """The count that publishes pointer and number: set with a release, or with no order."""
         get = self.huge.need(NAMES["get"], HUGE)
-        steps = calls(self.huge, get)
+        steps = steps_of(self.huge, get)
         setting = NAMES["plain set"] | NAMES["releasing set"]
-        sets = [i for i, node in enumerate(steps) if callee(node) in setting and mentioned(node) & NAMES["count"]]
+        sets = [i for i, node in enumerate(steps) if callee(node) in setting and names_used(node) & NAMES["count"]]
         if not sets:
             raise Unknown(f"{get.place}: sets no {', '.join(NAMES['count'])}")
         node = steps[sets[-1]]
@@ -173,8 +173,8 @@ class Facts:
         """How the OOM reaper gathers: none (there is no reaper), whole mm, or per vma."""
         unit, gathered = self.unit(OOM), list[Fact]()
         for reaper in (d for name in sorted(NAMES["reaper"]) for d in unit.definitions.get(name, [])):
-            for node in calls(unit, reaper):
-                limits = [text(argument) for argument in arguments(node)[2:]]
+            for node in steps_of(unit, reaper):
+                limits = [code_of(argument) for argument in arguments(node)[2:]]
                 if callee(node) in NAMES["gathers"] | NAMES["gathers whole"]:
                     whole = callee(node) in NAMES["gathers whole"] or limits in WHOLE
                     gathered.append(Fact("whole mm" if whole else "per vma", (reaper.at(node),)))

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from .arch import Arch
 from .flushing import flush_of_whole_mm
+from .per_arch import Arch
 from .release import Fact
 from .tree import Unknown
 
@@ -73,7 +73,7 @@ FAULTS: dict[str, Callable[[Arch, bool], Finding]] = {
 }
 
 
-def judged(arch: Arch, fault: str, swap: bool) -> tuple[str, tuple[str, ...]]:
+def verdict_of(arch: Arch, fault: str, swap: bool) -> tuple[str, tuple[str, ...]]:
     """The verdict (affected, latent, not affected or unknown), and the places or the reason it rests on."""
     try:
         if arch.facts.there.value == "no":

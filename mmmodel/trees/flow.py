@@ -6,7 +6,7 @@ from collections.abc import Callable, Generator
 
 from tree_sitter import Node
 
-from .c import IFS, INSIDE, Definition, parts, text
+from .c import IFS, INSIDE, Definition, code_of, parts
 from .unit import Answer, Unit, truth
 
 Steps = Generator[Node, None, bool]
@@ -87,7 +87,7 @@ class Flow:
 
     def _expression(self, node: Node) -> Steps:
         """An expression, what is in it first; what `&&`, `||` and `?:` leave out is left out."""
-        operator = text(node.child_by_field_name("operator"))
+        operator = code_of(node.child_by_field_name("operator"))
         kids = parts(node)
         if node.type == "compound_statement":
             yield from self._statement(node)

@@ -6,10 +6,10 @@ from collections.abc import Callable
 
 from tree_sitter import Node
 
-from .arch import Arch
-from .c import Definition, callee, text
+from .c import Definition, callee, code_of
 from .flow import Flow
 from .names import NAMES
+from .per_arch import Arch
 from .release import Fact
 from .unit import Answer, Unit
 
@@ -22,7 +22,7 @@ def whole(value: bool, name: str) -> Callable[[Node], Answer]:
 
     def known(node: Node) -> Answer:
         field = node.child_by_field_name("field") if node.type == "field_expression" else node
-        return value if text(field) == name else None
+        return value if code_of(field) == name else None
 
     return known
 

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from tree_sitter import Node
 
-from .c import Definition, arguments, below, callee, text
+from .c import Definition, arguments, callee, code_of, within
 from .flow import Flow
 from .names import NAMES
 from .tree import Unknown
@@ -81,9 +81,9 @@ class Pursuit:
 
         def holds(node: Node) -> bool:
             return any(
-                (part.type == "identifier" and text(part) in holders)
-                or (part.type == "field_identifier" and text(part) in self.stored)
-                for part in below(node)
+                (part.type == "identifier" and code_of(part) in holders)
+                or (part.type == "field_identifier" and code_of(part) in self.stored)
+                for part in within(node)
             )
 
         def known(node: Node) -> Answer:
@@ -91,7 +91,7 @@ class Pursuit:
             if name in NAMES["tests page"]:
                 recognised = any(holds(argument) for argument in arguments(node))
             else:
-                sides = text(node.child_by_field_name("operator")) == "==" and mentioned(node) & NAMES["pointer"]
+                sides = code_of(node.child_by_field_name("operator")) == "==" and names_used(node) & NAMES["pointer"]
                 recognised = bool(sides) and holds(node)
             if recognised:
                 self.tested.append((*trail, definition.at(node, name or "compared")))
@@ -110,7 +110,7 @@ class Pursuit:
             if name in NAMES["puts mapping"] and self.tested:
                 self.tested.append(here)
             if positions:
-                holders |= {text(a)[1:] for a in given if text(a)[:1] == "&" and text(a)[1:].isidentifier()}
+                holders |= {code_of(a)[1:] for a in given if code_of(a)[:1] == "&" and code_of(a)[1:].isidentifier()}
                 if name in NAMES["puts by count"]:
                     self.by_count.append(here)
                 else:
@@ -126,11 +126,11 @@ class Pursuit:
         while left.type in ("subscript_expression", "pointer_declarator", "array_declarator", "pointer_expression"):
             left = left.child_by_field_name("argument") or left.child_by_field_name("declarator") or left.children[-1]
         if left.type == "field_expression":
-            self.stored.setdefault(text(left.child_by_field_name("field")), trail)
+            self.stored.setdefault(code_of(left.child_by_field_name("field")), trail)
         elif left.type == "identifier":
-            holders.add(text(left))
+            holders.add(code_of(left))
 
 
-def mentioned(node: Node) -> set[str]:
+def names_used(node: Node) -> set[str]:
     """The names in a node."""
-    return {text(part) for part in below(node) if part.type in ("identifier", "field_identifier")}
+    return {code_of(part) for part in within(node) if part.type in ("identifier", "field_identifier")}

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-class Row(NamedTuple):
+class Judgement(NamedTuple):
     """A verdict. swap: y or n. where: file:line and name of what it rests on, or the reason why it is unknown."""
 
     arch: str
@@ -30,14 +30,14 @@ class Audit:
 
     tree: str
     version: str
-    rows: list[Row]
+    rows: list[Judgement]
     shape: dict[str, str]
     about: dict[str, str]
 
     @property
     def frame(self) -> pd.DataFrame:
         """The rows as a table."""
-        return as_frame(self.rows, Row._fields)
+        return as_frame(self.rows, Judgement._fields)
 
     @property
     def affected(self) -> bool:
@@ -72,9 +72,9 @@ def audit(path: str | os.PathLike[str], rev: str | None = None, archs: Iterable[
     Raises BuildError, one line: no tree, no such revision or arch, or the extra is not installed.
     """
     try:
-        from .arch import Arch
         from .facts import Facts
-        from .faults import FAULTS, judged
+        from .faults import FAULTS, verdict_of
+        from .per_arch import Arch
     except ModuleNotFoundError as error:
         if not (error.name or "").startswith("tree_sitter"):
             raise
@@ -87,12 +87,12 @@ def audit(path: str | os.PathLike[str], rev: str | None = None, archs: Iterable[
             raise BuildError(f"{os.fspath(path)} is no kernel source tree: no arch/, mm/ or include/linux/")
         chosen = list(dict.fromkeys(choose("arch", arch, facts.archs) for arch in archs or facts.archs))
         rows = [
-            Row(arch, "y" if swap else "n", fault, verdict, plain("; ".join(dict.fromkeys(where))))
+            Judgement(arch, "y" if swap else "n", fault, verdict, plain("; ".join(dict.fromkeys(where))))
             for arch in chosen
             for one in [Arch(facts, arch)]
             for swap in (True, False)
             for fault in FAULTS
-            for verdict, where in [judged(one, fault, swap)]
+            for verdict, where in [verdict_of(one, fault, swap)]
         ]
         name = os.fspath(path) + (f" {rev}" if rev else "")
         about = {name: (fault.__doc__ or "").partition("\n")[0] for name, fault in FAULTS.items()}

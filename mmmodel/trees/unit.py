@@ -7,7 +7,7 @@ from posixpath import basename
 
 from tree_sitter import Node
 
-from .c import Definition, Files, arguments, callee, parts, text
+from .c import Definition, Files, arguments, callee, code_of, parts
 from .tree import Unknown
 
 Answer = bool | None
@@ -18,7 +18,7 @@ def negated(value: Answer) -> Answer:
     return None if value is None else not value
 
 
-def joined(operator: str, left: Answer, right: Answer) -> Answer:
+def combined(operator: str, left: Answer, right: Answer) -> Answer:
     """`&&` or `||` of two answers, either of which may be open."""
     decides = operator == "||"
     if left is decides or right is decides:
@@ -29,17 +29,17 @@ def joined(operator: str, left: Answer, right: Answer) -> Answer:
 def truth(node: Node, known: Callable[[Node], Answer]) -> Answer:
     """Is a condition true? known: answers for what is no operator."""
     kids = parts(node)
-    operator = text(node.child_by_field_name("operator"))
+    operator = code_of(node.child_by_field_name("operator"))
     if node.type == "parenthesized_expression" and len(kids) == 1:
         return truth(kids[0], known)
     if node.type == "unary_expression" and operator == "!" and kids:
         return negated(truth(kids[0], known))
     if node.type == "binary_expression" and operator in ("&&", "||") and len(kids) == 2:
-        return joined(operator, truth(kids[0], known), truth(kids[1], known))
+        return combined(operator, truth(kids[0], known), truth(kids[1], known))
     if callee(node) in ("likely", "unlikely") and len(arguments(node)) == 1:
         return truth(arguments(node)[0], known)
     if node.type == "number_literal":
-        return text(node).strip("0xXuUlL") != ""
+        return code_of(node).strip("0xXuUlL") != ""
     return known(node)
 
 
@@ -71,7 +71,7 @@ class Unit:
     def _enter(self, definition: Definition) -> None:
         node, name = definition.node, definition.name
         if node.type == "preproc_include":
-            included = text(node.child_by_field_name("path")).strip('<>"')
+            included = code_of(node.child_by_field_name("path")).strip('<>"')
             if included == "asm-generic/tlb.h":
                 self.include("include/asm-generic/tlb.h")
             elif included.startswith("asm/tlb") and basename(included) not in ("tlbflush.h", "tlb.h"):
@@ -79,8 +79,8 @@ class Unit:
                 if self.files.has(path):
                     self.include(path)
         elif node.type == "preproc_call":
-            if text(node.child_by_field_name("directive")) == "#undef":
-                self._defined.discard(text(node.child_by_field_name("argument")).strip())
+            if code_of(node.child_by_field_name("directive")) == "#undef":
+                self._defined.discard(code_of(node.child_by_field_name("argument")).strip())
         elif name:
             if definition.is_macro:
                 self._defined.add(name)
@@ -93,8 +93,8 @@ class Unit:
             name = node.child_by_field_name("name")
             condition = node.child_by_field_name("condition")
             if name:
-                there = self.defined(text(name))
-                plain = text(node.children[0]) in ("#ifdef", "#elifdef")
+                there = self.defined(code_of(name))
+                plain = code_of(node.children[0]) in ("#ifdef", "#elifdef")
                 self._branches[node.id] = there if plain else negated(there)
             else:
                 self._branches[node.id] = truth(condition, self._known) if condition else None
@@ -109,9 +109,9 @@ class Unit:
     def _known(self, node: Node) -> Answer:
         """What a condition of the preprocessor says of one name."""
         if node.type == "preproc_defined":
-            return self.defined(text(parts(node)[0])) if parts(node) else None
+            return self.defined(code_of(parts(node)[0])) if parts(node) else None
         if callee(node) in ("IS_ENABLED", "IS_BUILTIN", "IS_REACHABLE") and arguments(node):
-            return self.defined(text(arguments(node)[0]))
+            return self.defined(code_of(arguments(node)[0]))
         return None
 
     def enabled(self, node: Node) -> Answer:

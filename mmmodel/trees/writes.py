@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from tree_sitter import Node
 
-from .c import arguments, callee, parts, text
+from .c import arguments, callee, code_of, parts
 from .flow import JUMPS
 from .names import NAMES
 
@@ -15,9 +15,9 @@ def written(steps: Sequence[Node], names: frozenset[str]) -> list[Node]:
     """The steps that write one of the variables: an assignment, or a macro or atomic that takes it first."""
     found = []
     for node in steps:
-        target = text(node.child_by_field_name("left")) if node.type == "assignment_expression" else ""
+        target = code_of(node.child_by_field_name("left")) if node.type == "assignment_expression" else ""
         if callee(node) in NAMES["writes"] and arguments(node):
-            target = text(arguments(node)[0]).lstrip("&")
+            target = code_of(arguments(node)[0]).lstrip("&")
         if target in names:
             found.append(node)
     return found
@@ -27,8 +27,8 @@ def lock_at(steps: Sequence[Node], write: Node) -> str:
     """The lock that is held at a write; empty for none. A branch that unlocks and leaves is not on the way to it."""
     lock = ""
     for node in steps[: steps.index(write)]:
-        name, given = callee(node), [text(argument) for argument in arguments(node)] or [""]
-        around = block(node)
+        name, given = callee(node), [code_of(argument) for argument in arguments(node)] or [""]
+        around = enclosing(node)
         on_the_way = around.start_byte <= write.start_byte < around.end_byte
         if name in NAMES["locks"]:
             lock = given[0]
@@ -39,7 +39,7 @@ def lock_at(steps: Sequence[Node], write: Node) -> str:
     return lock
 
 
-def block(node: Node) -> Node:
+def enclosing(node: Node) -> Node:
     """The block that a node is in; of what guards a block of its own (scoped_guard), that block."""
     statement = node.parent
     if callee(node) in NAMES["guards"] and statement and (own := statement.next_named_sibling):

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from ..data import rows
 from .facts import FIXED, SWAP_STATE, Facts
-from .kconfig import THP, Kconfig
 from .names import NAMES
 from .release import Fact, Pursuit
+from .selects import THP, Kconfig
 from .tree import Unknown, remembered
 from .unit import Unit
 
