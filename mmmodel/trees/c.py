@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache, cached_property
 from typing import NamedTuple
@@ -17,8 +18,8 @@ Conditions = tuple[tuple[Node, bool], ...]
 
 IFS = ("preproc_if", "preproc_ifdef")
 INSIDE = (*IFS, "preproc_elif", "preproc_elifdef", "preproc_else")
-MUCH, TRIES = 20, 8
-"""Lines in an error that is worth another try, or before its cause; how many tries a file gets."""
+MUCH, TRIES, LARGE = 20, 8, 500_000
+"""Lines in an error that is worth another try, or before its cause; how many tries a file of that many bytes gets."""
 
 AROUND = ("linkage_specification", "declaration_list", "ERROR")
 
@@ -173,7 +174,7 @@ def parsed(source: bytes) -> Node:
     """
     first = root = parser().parse(source).root_node
     lines = source.split(b"\n")
-    for _ in range(TRIES):
+    for _ in range(TRIES if len(source) < LARGE else 0):
         lost = [node for node in (root, *root.children) if node.type == "ERROR"]
         rows = [node.start_point[0] for node in lost if node.end_point[0] - node.start_point[0] > MUCH]
         if not rows:
@@ -188,10 +189,8 @@ def parsed(source: bytes) -> Node:
 
 def directive(line: bytes) -> str:
     """What a line is: if, el (se, if), endif; or nothing of that."""
-    word = line.lstrip().removeprefix(b"#").lstrip()
-    return next(
-        (kind for kind in ("if", "el", "endif") if line.lstrip()[:1] == b"#" and word.startswith(kind.encode())), ""
-    )
+    mark, word = line.lstrip()[:1], line.lstrip()[1:].lstrip()
+    return next((kind for kind in ("if", "el", "endif") if mark == b"#" and word.startswith(kind.encode())), "")
 
 
 def leave_out(lines: list[bytes], at: int) -> None:
@@ -212,39 +211,44 @@ class Files:
 
     def __init__(self, tree: Tree) -> None:
         self.tree = tree
-        self._known: dict[str, File | Unknown] = {}
+        self._read: dict[str, bytes | Unknown] = {}
+        self._parsed: dict[str, File] = {}
 
     def __getitem__(self, path: str) -> File:
         """A file.
 
         Raises Unknown if it cannot be read, or is no C.
         """
-        if path not in self._known:
+        if path not in self._parsed:
+            source = self.source(path)
+            if b"\0" in source:
+                raise Unknown(f"{path}: binary")
+            self._parsed[path] = File(source, list(items(parsed(source), path)))
+        return self._parsed[path]
+
+    def source(self, path: str) -> bytes:
+        """What is in a file.
+
+        Raises Unknown if it cannot be read.
+        """
+        if path not in self._read:
             try:
-                self._known[path] = self._parsed(path)
+                self._read[path] = self.tree.read(path)
             except Unknown as reason:
-                self._known[path] = reason
-        if isinstance(found := self._known[path], Unknown):
+                self._read[path] = reason
+        if isinstance(found := self._read[path], Unknown):
             raise found
         return found
 
-    def _parsed(self, path: str) -> File:
-        source = self.tree.read(path)
-        if b"\0" in source:
-            raise Unknown(f"{path}: binary")
-        return File(source, list(items(parsed(source), path)))
-
     def has(self, path: str) -> bool:
-        """Is there such a file, whatever is in it?"""
-        try:
-            self.tree.read(path)
-        except Unknown:
-            return False
-        return True
+        """Is there such a file, and can it be read?"""
+        with suppress(Unknown):
+            self.source(path)
+        return isinstance(self._read[path], bytes)
 
     def lines(self, path: str) -> list[str]:
         """The lines of a file that is no C.
 
         Raises Unknown if it cannot be read.
         """
-        return self.tree.read(path).decode(errors="replace").splitlines()
+        return self.source(path).decode(errors="replace").splitlines()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import islice
+
 from tree_sitter import Node
 
 from ..data import rows
@@ -21,15 +23,19 @@ FIXED: dict[str, Answer] = {"CONFIG_MMU": True, "CONFIG_TRANSPARENT_HUGEPAGE": T
 WHOLE = [["0", end] for end in ("-1", "-1UL", "~0", "~0UL", "ULONG_MAX")]
 """The ranges that are a whole mm."""
 
-
-def unordered(_: Node) -> Answer:
-    """Nothing is known of a condition."""
-    return None
+STEPS = 1000
+"""Calls and assignments of a function that are looked at."""
 
 
 def steps_of(unit: Unit, function: Definition) -> list[Node]:
-    """The calls and assignments that a function may reach."""
-    return list(Flow(unit, unordered).run(function))
+    """The calls and assignments that a function may reach.
+
+    Raises Unknown if it cannot be parsed, or is longer than any of the kernel's.
+    """
+    steps = list(islice(Flow(unit, lambda _: None).run(function), STEPS))
+    if len(steps) == STEPS:
+        raise Unknown(f"{function.place}: too long")
+    return steps
 
 
 class Facts:
@@ -130,7 +136,7 @@ class Facts:
             name = callee(node)
             if name and names_used(node) & NAMES["mm flag"] and "set" not in name.split("_"):
                 branch = node
-                while branch.parent and branch.type != "if_statement":
+                while branch.parent and branch != get.node and branch.type != "if_statement":
                     branch = branch.parent
                 barriers = {callee(part) for part in within(branch)} & NAMES["read barrier"]
                 acquires = name in NAMES["acquiring test"] or name.endswith("_acquire") or barriers

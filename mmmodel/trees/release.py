@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from tree_sitter import Node
@@ -117,7 +117,7 @@ class Pursuit:
                     self.call(name, positions, here)
         return called
 
-    def _keep(self, node: Node, holders: set[str], holds, trail: Trail) -> None:  # type: ignore[no-untyped-def]
+    def _keep(self, node: Node, holders: set[str], holds: Callable[[Node], bool], trail: Trail) -> None:
         """What an assignment makes hold the page: a variable, or a field."""
         left = node.child_by_field_name("left") or node.child_by_field_name("declarator")
         right = node.child_by_field_name("right") or node.child_by_field_name("value")

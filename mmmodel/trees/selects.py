@@ -31,6 +31,7 @@ class Kconfig:
             if (path := todo.pop()) not in seen:
                 seen.add(path)
                 todo += self._read(path)
+        self._missing = todo[0] if todo else self._missing
 
     def _read(self, path: str) -> list[str]:
         """Take a file's statements; the files that it sources."""

@@ -89,9 +89,8 @@ class Directory:
         Raises Unknown if there is no such file, or it is no file, or too large.
         """
         try:
-            descriptor = os.open(self._real(path), os.O_RDONLY | os.O_NONBLOCK)
-            with os.fdopen(descriptor, "rb") as file:
-                if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            with open(self._real(path), "rb", opener=lambda name, flags: os.open(name, flags | os.O_NONBLOCK)) as file:
+                if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
                     raise Unknown(f"{path}: not a regular file")
                 return bounded(path, file.read(LIMIT + 1))
         except OSError as error:
