@@ -4,7 +4,7 @@ from typing import Any
 
 from ..data import rows
 from ..kernel.versions import VERSIONS
-from ..words import numbers
+from ..words import BuildError, numbers
 
 FACTS = ("zap", "singular", "flag", "reaper", "pfn")
 
@@ -13,7 +13,11 @@ def nearest_build(report: Any) -> tuple[str, tuple[str, ...], tuple[str, ...]]:
     """Version and patches of the build whose facts are those of a report, or most of them; and what differs.
 
     Of several, the last one that is not after the tree. report: what mm.audit returns (`version` and `shape`).
+
+    Raises BuildError for something else.
     """
+    if not hasattr(report, "shape"):
+        raise BuildError(f"report must be what mm.audit returns, not {report!r}")
     tree, found = numbers(report.version), report.shape
     order = list(VERSIONS)
 

@@ -38,6 +38,12 @@ def steps_of(unit: Unit, function: Definition) -> list[Node]:
     return steps
 
 
+def called(unit: Unit, function: Definition, names: frozenset[str]) -> str:
+    """Where a function, or one that it calls, calls one of the names; empty if nowhere."""
+    near = [function, *(d for node in within(function.node) for d in unit.definitions.get(callee(node), []))]
+    return next((one.at(node) for one in near for node in within(one.node) if callee(node) in names), "")
+
+
 class Facts:
     """What the audit needs to know of a tree, whatever the arch."""
 
@@ -116,14 +122,12 @@ class Facts:
 
     def _normal_only(self, zap: Definition) -> Fact:
         """A zap without a test of its own: none, if what it frees comes from a function that leaves the page out."""
-        helpers = [zap, *(d for node in within(zap.node) for d in self.huge.definitions.get(callee(node), []))]
-        for helper, node in ((h, n) for h in helpers for n in within(h.node)):
-            if callee(node) in NAMES["normal page"]:
-                memory = self.unit("mm/memory.c").definitions
-                for normal in (d for name in NAMES["normal page"] for d in memory.get(name, [])):
-                    for test in within(normal.node):
-                        if callee(test) in NAMES["tests pmd"]:
-                            return Fact("none", (helper.at(node), normal.at(test)))
+        if from_normal := called(self.huge, zap, NAMES["normal page"]):
+            memory = self.unit("mm/memory.c")
+            for name in sorted(NAMES["normal page"]):
+                for normal in memory.definitions.get(name, []):
+                    if tests := called(memory, normal, NAMES["tests pmd"]):
+                        return Fact("none", (from_normal, tests))
         raise Unknown(f"{zap.place}: does not tell the huge zero page from others")
 
     @remembered
