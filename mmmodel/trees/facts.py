@@ -38,10 +38,11 @@ def steps_of(unit: Unit, function: Definition) -> list[Node]:
     return steps
 
 
-def called(unit: Unit, function: Definition, names: frozenset[str]) -> str:
-    """Where a function, or one that it calls, calls one of the names; empty if nowhere."""
+def called(unit: Unit, function: Definition, names: frozenset[str], kind: str = "call_expression") -> str:
+    """Where a function, or one that it calls, calls one of the names (kind: in what); empty if nowhere."""
     near = [function, *(d for node in within(function.node) for d in unit.definitions.get(callee(node), []))]
-    return next((one.at(node) for one in near for node in within(one.node) if callee(node) in names), "")
+    outer = ((one, node) for one in near for node in within(one.node) if node.type == kind)
+    return next((one.at(c) for one, node in outer for c in within(node) if callee(c) in names), "")
 
 
 class Facts:
@@ -126,7 +127,7 @@ class Facts:
             memory = self.unit("mm/memory.c")
             for name in sorted(NAMES["normal page"]):
                 for normal in memory.definitions.get(name, []):
-                    if tests := called(memory, normal, NAMES["tests pmd"]):
+                    if tests := called(memory, normal, NAMES["tests pmd"], "if_statement"):
                         return Fact("none", (from_normal, tests))
         raise Unknown(f"{zap.place}: does not tell the huge zero page from others")
 
