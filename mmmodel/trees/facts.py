@@ -13,7 +13,7 @@ from .names import NAMES
 from .release import Fact, Pursuit, names_used
 from .tree import Tree, Unknown, plain, remembered
 from .unit import Answer, Unit
-from .writes import lock_at, written
+from .writes import held_at, written
 
 HUGE, OOM, SWAP_STATE = "mm/huge_memory.c", "mm/oom_kill.c", "mm/swap_state.c"
 FIXED: dict[str, Answer] = {"CONFIG_MMU": True, "CONFIG_TRANSPARENT_HUGEPAGE": True,
@@ -150,8 +150,8 @@ class Facts:
 
     @remembered
     def pfn(self) -> Fact:
-        """huge_zero_pfn beside the pointer: none, or written locked or unlocked."""
-        where, locks = list[str](), set[str]()
+        """huge_zero_pfn beside the pointer: none, or written locked (one lock is held at every write) or unlocked."""
+        where, held = list[str](), list[set[str]]()
         for role in ("get", "shrink"):
             function = self.huge.need(NAMES[role], HUGE)
             steps = steps_of(self.huge, function)
@@ -161,8 +161,8 @@ class Facts:
                     raise Unknown(f"{function.place}: its writes were not understood")
                 return Fact("none", (f"{function.place}, {'no' if pointers else 'only'} huge_zero_pfn",))
             where.append(function.at(numbers[0], "huge_zero_pfn"))
-            locks |= {lock_at(steps, write) for write in numbers + pointers}
-        return Fact("locked" if len(locks) == 1 and "" not in locks else "unlocked", tuple(where))
+            held += [held_at(steps, write) for write in numbers + pointers]
+        return Fact("locked" if set.intersection(*held) else "unlocked", tuple(where))
 
     @remembered
     def publication(self) -> Fact:

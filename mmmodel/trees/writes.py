@@ -1,4 +1,4 @@
-"""Which steps of a function write a variable, and which lock is held there."""
+"""Which steps of a function write a variable, and which locks are held there."""
 
 from __future__ import annotations
 
@@ -23,20 +23,20 @@ def written(steps: Sequence[Node], names: frozenset[str]) -> list[Node]:
     return found
 
 
-def lock_at(steps: Sequence[Node], write: Node) -> str:
-    """The lock that is held at a write; empty for none. A branch that unlocks and leaves is not on the way to it."""
-    lock = ""
+def held_at(steps: Sequence[Node], write: Node) -> set[str]:
+    """The locks that are held at a write. A branch that unlocks and leaves is not on the way to it."""
+    held = set[str]()
     for node in steps[: steps.index(write)]:
         name, given = callee(node), [code_of(argument) for argument in arguments(node)] or [""]
         around = enclosing(node)
         on_the_way = around.start_byte <= write.start_byte < around.end_byte
         if name in NAMES["locks"]:
-            lock = given[0]
+            held.add(given[0])
         elif name.partition("(")[0] in NAMES["guards"] and on_the_way:
-            lock = given[-1]
-        elif name in NAMES["unlocks"] and given[0] == lock and (on_the_way or not leaves(around)):
-            lock = ""
-    return lock
+            held.add(given[-1])
+        elif name in NAMES["unlocks"] and (on_the_way or not leaves(around)):
+            held.discard(given[0])
+    return held
 
 
 def enclosing(node: Node) -> Node:
