@@ -38,7 +38,7 @@ def steps_of(unit: Unit, function: Definition) -> list[Node]:
     return steps
 
 
-def called(unit: Unit, function: Definition, names: frozenset[str], kind: str = "call_expression") -> str:
+def calls_to(unit: Unit, function: Definition, names: frozenset[str], kind: str = "call_expression") -> str:
     """Where a function, or one that it calls, calls one of the names (kind: in what); empty if nowhere."""
     near = [function, *(d for node in within(function.node) for d in unit.definitions.get(callee(node), []))]
     outer = ((one, node) for one in near for node in within(one.node) if node.type == kind)
@@ -123,11 +123,11 @@ class Facts:
 
     def _normal_only(self, zap: Definition) -> Fact:
         """A zap without a test of its own: none, if what it frees comes from a function that leaves the page out."""
-        if from_normal := called(self.huge, zap, NAMES["normal page"]):
+        if from_normal := calls_to(self.huge, zap, NAMES["normal page"]):
             memory = self.unit("mm/memory.c")
             for name in sorted(NAMES["normal page"]):
                 for normal in memory.definitions.get(name, []):
-                    if tests := called(memory, normal, NAMES["tests pmd"], "if_statement"):
+                    if tests := calls_to(memory, normal, NAMES["tests pmd"], "if_statement"):
                         return Fact("none", (from_normal, tests))
         raise Unknown(f"{zap.place}: does not tell the huge zero page from others")
 

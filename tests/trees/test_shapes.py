@@ -132,7 +132,8 @@ WEAK, THP = {"arm64": "yn"}, {"arm64": "yn", "s390": "yn", "x86": "yn"}
         "lock alone": (LOCKED.replace("_release", ""), {}, WEAK),
         "a write barrier": (LOCKED.replace("    atomic_set_release", "    smp_wmb();\n    atomic_set"), {}, {}),
         "a lock inside": (
-            LOCKED.replace("    huge_zero_page = ", "    spin_lock(&a);\n    spin_unlock(&a);\n    huge_zero_page = "), {}, {},
+            LOCKED.replace("    huge_zero_page = ", "    spin_lock(&a);\n    spin_unlock(&a);\n    huge_zero_page = "),
+            {}, {},
         ),
         "two locks": (LOCKED.replace("spinlock, &zero_lock", "spinlock, &other_lock"), THP, {}),
         "unlocked too early": (
