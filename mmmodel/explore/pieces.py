@@ -30,6 +30,8 @@ from .shared_memory import Again, SharedMemory
 
 SPINS = 20
 """So often code may come back to the same place with the same local variables within one operation of many steps."""
+LONG = 2048
+"""So many values one operation of a reader's code may observe. The investigation's observe less than a hundred."""
 
 
 class Preempted(BaseException):
@@ -63,7 +65,7 @@ class Pieces:
         self.memory, self.structs, self.clock = SharedMemory(), dict[Any, Any](), Clock()
         self.stopped, self.inside, self.live, self.request = "", False, False, FINISHED
         self.access, self.relaxed, self.endless = NONE, False, ""
-        self.watched = bool(readers(build, program.set_up))
+        self.counting, self.watched = False, bool(readers(build, program.set_up))
         self.events: list[tuple[str, str]] = []
         moments = [(when, quiet) for when in ("always", "end") for quiet in (True, False)]
         self.places: dict[Any, Place] = {moment: Place(-1, 0, (), True, FINISHED) for moment in moments}
@@ -91,6 +93,7 @@ class Pieces:
         kernel, cpu, index, operations = self.kernel, place.cpu, place.index, self.operations[place.cpu]
         self.path, self.live, outside = list(place.path), not place.function, not place.function
         self.at, self.heads, self.visits = 0, dict[Any, tuple[int, dict[str, Any]]](), Counter[Any]()
+        self.counting = self.watched and len(place.path) > SPINS and len(place.path) & (len(place.path) - 1) == 0
         kernel.cpu = kernel.cpus[cpu]
         self.begin(state, cpu, index)
         try:
@@ -166,7 +169,7 @@ class Pieces:
             if self.access is NONE:
                 self._accessed(original, name, args)
             return original(kernel, *args, **kwargs)
-        if self.watched and len(self.path) > SPINS:
+        if self.counting:
             self._visit(sys._getframe(2))
         if self.at < len(self.path):
             self.at += 1
@@ -206,13 +209,13 @@ class Pieces:
         raise Preempted
 
     def _visit(self, frame: Any) -> None:
-        """Count how often an operation comes to this very place."""
+        """Count how often an operation comes to this very place; done now and then, when twice as much was observed."""
         place, outer = list[Any](), frame
         while outer is not None and outer.f_code is not Pieces.piece.__code__:
             place.append((outer.f_code, outer.f_lasti, self._alike(tuple(outer.f_locals.values()))))
             outer = outer.f_back
         self.visits[tuple(place)] += 1
-        if self.visits[tuple(place)] > SPINS:
+        if self.visits[tuple(place)] > SPINS or len(self.path) >= LONG:
             self.endless = str(does_not_return(frame)())
             raise Endless
 

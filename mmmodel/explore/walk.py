@@ -77,9 +77,10 @@ class Walk:
     def one_by_one(self, state: str, places: tuple[Place, ...]) -> None:
         """Code that never returns is soon found when nobody gets in between: let each CPU go first, to its end."""
         for first in range(len(places)) if self.pieces.watched else ():
-            now, order = state, (*places[first:], *places[:first])
+            now, order, seen = state, (*places[first:], *places[:first]), set[tuple[str, Place]]()
             for place in order:
-                while self.ready(place, now):
+                while self.ready(place, now) and (now, place) not in seen:  # one may wait for another
+                    seen.add((now, place))
                     piece = self.pieces.successor(place, now)
                     now, place = self.pieces.memory.after(now, piece.writes), piece.place
 

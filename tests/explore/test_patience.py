@@ -147,3 +147,29 @@ def test_what_breaks_beside_code_that_polls_for_ever_is_broken():
     verdict = mm.check(mm.Build("v4.7", "s390", patches=[PollsAndBreaks]), "zap-vs-shrinker")
     assert verdict.broken == "no-bug"
     assert verdict.replay().broken == "no-bug"
+
+
+class Counts(Polls):
+    """The same, and never the same twice."""
+
+    def shrink_huge_zero_page_scan(self):
+        while True:
+            self.atomic_inc(self.huge_zero_refcount)
+
+
+class OnlyPuts(mm.Patch):
+    """Who faults finds no page, and one that is still there, for ever."""
+
+    def shrink_huge_zero_page_scan(self):
+        self.put_huge_zero_page()
+        return 0
+
+
+@pytest.mark.slow
+def test_code_that_never_comes_back_to_the_same_place_does_not_return():
+    verdict = mm.check(mm.Build("v4.7", "x86", patches=[Counts]), "fault-vs-shrinker")
+    assert (verdict.status, verdict.bound) == ("undecided", "shrink_huge_zero_page_scan does not return")
+
+
+def test_kernel_code_that_tries_for_ever_ends_nothing():
+    assert mm.check(mm.Build("v4.7", "x86", patches=[OnlyPuts]), "fault-vs-shrinker").broken == "no-bug"

@@ -334,7 +334,7 @@ def test_reduction_does_not_change_a_verdict() -> None:
 
 
 @pytest.mark.parametrize("wrong", [
-    {"version": "v4.4"}, {"arch": "vax"}, {"patch": "q5"}, {"mistake": "x"}, {"cpus": 7},
+    {"version": "v4.4"}, {"arch": "vax"}, {"patch": "q5"}, {"mistake": "x"}, {"cpus": 9},
     {"patch": "pfn-lock"}, {"version": "v4.9", "patch": "revert"}, {"version": "v5.2", "patch": "reaper-per-vma"},
     {"model": "reaper-vs-shrinker", "version": "v4.5"},
 ])  # fmt: skip
