@@ -1,0 +1,134 @@
+"""The page that travels: one file that runs the model itself, in WebAssembly, without a network or a Python."""
+
+import base64
+import gzip
+import io
+import json
+import os
+import shutil
+import subprocess
+import sys
+import zipfile
+from collections.abc import Sequence
+from contextlib import suppress
+from datetime import UTC, datetime
+from hashlib import sha256
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from .. import __version__
+from ..data import data_files, web_dir
+from .answers import choices
+from .environment import ROOT, write
+from .notebooks import UsageError, digest
+from .page import render
+
+MODEL = "mmmodel.kernel mmmodel.build mmmodel.explore"
+"""The rooms that go into the page whole; of others, what the answers need."""
+NEEDED = f"""import pkgutil, sys; from importlib import import_module as load; load("mmmodel.report.answers")
+for room in map(load, {MODEL.split()}):
+    [load(module.name) for module in pkgutil.iter_modules(room.__path__, room.__name__ + ".")]
+print(*(module.__file__ for name, module in sys.modules.items() if name.startswith("mmmodel")), sep="\\n")"""
+
+
+def build_page(output: Path) -> None:
+    """Write the page, in one step.
+
+    Raises UsageError, which says what to install, if npm or what it should fetch is missing.
+    """
+    from markupsafe import Markup
+
+    modules = node_modules()
+    main, pyodide = bundled(modules, "main.js"), modules / "pyodide"
+    parts = {
+        "wasm": packed((pyodide / "pyodide.asm.wasm").read_bytes()),
+        "stdlib": packed(stored(pyodide / "python_stdlib.zip")),
+        "worker": packed(bundled(modules, "worker.js")),
+        "model": packed(json.dumps(model()).encode()),
+    }
+    page = render(
+        "live.html",
+        choices=Markup(json.dumps(choices() | {"made": made()}).replace("<", "\\u003c")),
+        hash=base64.b64encode(sha256(main).digest()).decode(),
+        main=Markup(main.decode()),
+        made=made(),
+        parts=parts,
+    )
+    try:
+        output.parent.mkdir(parents=True, exist_ok=True)
+        write(output, page)
+    except OSError as error:
+        raise UsageError(f"cannot write {output}: {error.strerror}") from None
+
+
+def packed(content: bytes) -> str:
+    """Bytes as text that the browser can unpack by itself."""
+    return base64.b64encode(gzip.compress(content, mtime=0)).decode()
+
+
+def stored(file: Path) -> bytes:
+    """An archive without its own compression: packed as a whole it is smaller, and Python reads it sooner."""
+    with zipfile.ZipFile(file) as old, zipfile.ZipFile(new := io.BytesIO(), "w") as archive:
+        for item in old.infolist():
+            archive.writestr(zipfile.ZipInfo(item.filename, item.date_time), old.read(item))
+    return new.getvalue()
+
+
+def model() -> dict[str, str]:
+    """The files of the model as they are, by where the page has them: modules, and the tables they read."""
+    found = subprocess.run([sys.executable, "-c", NEEDED], cwd=ROOT, capture_output=True, text=True, check=True)
+    files = {Path(name).relative_to(ROOT): Path(name) for name in found.stdout.split("\n") if name}
+    files |= {Path("mmmodel/_data", file.name): file for file in data_files()}
+    return {path.as_posix(): file.read_text(encoding="utf-8") for path, file in files.items()}
+
+
+def made() -> str:
+    """What made the page: the version, the commit if this is a clone, the day."""
+    command = ["git", "-C", ROOT, "describe", "--always", "--dirty=, changed", "--abbrev=12", "--exclude=*"]
+    commit = ""
+    if (Path(ROOT) / ".git").exists() and shutil.which("git"):
+        commit = subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()
+    return f"mmmodel {__version__}{f', commit {commit}' if commit else ''}, {datetime.now(UTC):%Y-%m-%d}"
+
+
+def node_modules() -> Path:
+    """The packages of npm that the page is made of: those of the clone, else fetched once, as the lock file says.
+
+    Raises UsageError if they cannot be had.
+    """
+    import platformdirs
+
+    web = web_dir()
+    if (there := web / "node_modules").is_dir():
+        return there
+    folder = platformdirs.user_cache_path("mmmodel") / f"live-{digest((web / 'package-lock.json').read_text())[:12]}"
+    if not folder.is_dir():
+        if not (npm := shutil.which("npm")):
+            raise UsageError("mmmodel live needs npm: install the Debian package npm (or Node.js 18 or newer)")
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with TemporaryDirectory(dir=folder.parent, ignore_cleanup_errors=True) as temporary:
+            for file in ("package.json", "package-lock.json"):
+                shutil.copy(web / file, temporary)
+            called([npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund"], temporary)
+            with suppress(OSError):  # another one was faster
+                Path(temporary).rename(folder)
+    return folder / "node_modules"
+
+
+def bundled(modules: Path, source: str) -> bytes:
+    """A script of ours with all it imports, as one."""
+    options = ["--bundle", "--minify", "--format=iife", "--external:node:*", "--log-level=error", "--charset=utf8"]
+    return called([str(modules / ".bin/esbuild"), *options, str(web_dir() / "src" / source)], os.curdir, modules)
+
+
+def called(command: Sequence[str], folder: str, modules: Path | None = None) -> bytes:
+    """What a program prints.
+
+    Raises UsageError if it fails.
+    """
+    environment = os.environ | {"NODE_PATH": str(modules or "")}
+    try:
+        return subprocess.run(command, cwd=folder, env=environment, capture_output=True, check=True).stdout
+    except (OSError, subprocess.CalledProcessError) as error:
+        said = getattr(error, "stderr", b"") or str(error).encode()
+        raise UsageError(f"{Path(command[0]).name} fails: {said.decode().strip().splitlines()[0]}") from None
