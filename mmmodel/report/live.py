@@ -2,7 +2,6 @@
 
 import base64
 import gzip
-import io
 import json
 import os
 import shutil
@@ -40,19 +39,15 @@ def build_page(output: Path) -> None:
 
     modules = node_modules()
     main, pyodide = bundled(modules, "main.js"), modules / "pyodide"
-    parts = {
-        "wasm": packed((pyodide / "pyodide.asm.wasm").read_bytes()),
-        "stdlib": packed(stored(pyodide / "python_stdlib.zip")),
-        "worker": packed(bundled(modules, "worker.js")),
-        "model": packed(json.dumps(model()).encode()),
-    }
+    parts = {"worker": bundled(modules, "worker.js"), "wasm": (pyodide / "pyodide.asm.wasm").read_bytes()}
+    parts |= prepared(pyodide)
     page = render(
         "live.html",
         choices=Markup(json.dumps(choices() | {"made": made()}).replace("<", "\\u003c")),
         hash=base64.b64encode(sha256(main).digest()).decode(),
         main=Markup(main.decode()),
         made=made(),
-        parts=parts,
+        parts={name: packed(content) for name, content in parts.items()},
     )
     try:
         output.parent.mkdir(parents=True, exist_ok=True)
@@ -66,20 +61,26 @@ def packed(content: bytes) -> str:
     return base64.b64encode(gzip.compress(content, mtime=0)).decode()
 
 
-def stored(file: Path) -> bytes:
-    """An archive without its own compression: packed as a whole it is smaller, and Python reads it sooner."""
-    with zipfile.ZipFile(file) as old, zipfile.ZipFile(new := io.BytesIO(), "w") as archive:
-        for item in old.infolist():
-            archive.writestr(zipfile.ZipInfo(item.filename, item.date_time), old.read(item))
-    return new.getvalue()
+def prepared(pyodide: Path) -> dict[str, bytes]:
+    """Two archives: Python's standard library, and the model as it is, with what a page imports at its start compiled.
+
+    Raises UsageError if node cannot do that.
+    """
+    with TemporaryDirectory() as temporary:
+        folder = Path(temporary)
+        shutil.copy(pyodide / "python_stdlib.zip", folder / "stdlib.zip")
+        with zipfile.ZipFile(folder / "model.zip", "w") as archive:
+            for name, file in model().items():
+                archive.write(file, name)
+        called(["node", str(web_dir() / "src/prepare.mjs"), str(pyodide), temporary])
+        return {name: (folder / f"{name}.zip").read_bytes() for name in ("stdlib", "model")}
 
 
-def model() -> dict[str, str]:
-    """The files of the model as they are, by where the page has them: modules, and the tables they read."""
+def model() -> dict[str, Path]:
+    """The files of the model, by where the page has them: modules, and the tables they read."""
     found = subprocess.run([sys.executable, "-c", NEEDED], cwd=ROOT, capture_output=True, text=True, check=True)
-    files = {Path(name).relative_to(ROOT): Path(name) for name in found.stdout.split("\n") if name}
-    files |= {Path("mmmodel/_data", file.name): file for file in data_files()}
-    return {path.as_posix(): file.read_text(encoding="utf-8") for path, file in files.items()}
+    files = {str(Path(name).relative_to(ROOT)): Path(name) for name in found.stdout.split("\n") if name}
+    return files | {f"mmmodel/_data/{file.name}": file for file in data_files()}
 
 
 def made() -> str:
@@ -118,10 +119,10 @@ def node_modules() -> Path:
 def bundled(modules: Path, source: str) -> bytes:
     """A script of ours with all it imports, as one."""
     options = ["--bundle", "--minify", "--format=iife", "--external:node:*", "--log-level=error", "--charset=utf8"]
-    return called([str(modules / ".bin/esbuild"), *options, str(web_dir() / "src" / source)], os.curdir, modules)
+    return called([str(modules / ".bin/esbuild"), *options, str(web_dir() / "src" / source)], modules=modules)
 
 
-def called(command: Sequence[str], folder: str, modules: Path | None = None) -> bytes:
+def called(command: Sequence[str], folder: str = os.curdir, modules: Path | None = None) -> bytes:
     """What a program prints.
 
     Raises UsageError if it fails.

@@ -4,10 +4,8 @@ import { loadPyodide } from "pyodide";
 import createPyodideModule from "pyodide/pyodide.asm.mjs";
 import { info } from "pyodide/pyodide-lock.json";
 
-const MIME = { wasm: "application/wasm" };
-
 async function unpacked(text) {
-  const bytes = Uint8Array.from(atob(text), (c) => c.charCodeAt(0));
+  const bytes = Uint8Array.fromBase64?.(text) ?? Uint8Array.from(atob(text), (c) => c.charCodeAt(0));
   return new Response(new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"))).arrayBuffer();
 }
 
@@ -15,22 +13,16 @@ async function start({ wasm, stdlib, model }) {
   const files = { wasm: unpacked(wasm), zip: unpacked(stdlib) };
   self.fetch = async (url) => {
     const kind = String(url).split(".").pop();
-    return new Response(await files[kind], { headers: { "Content-Type": MIME[kind] ?? "application/zip" } });
+    return new Response(await files[kind], { headers: { "Content-Type": `application/${kind}` } });
   };
-  const sources = JSON.parse(new TextDecoder().decode(await unpacked(model)));
   const python = await loadPyodide({
     createPyodideModule,
     indexURL: "https://page.invalid/",
     lockFileContents: { info, packages: {} },
     packageBaseUrl: "https://page.invalid/",
     stdLibURL: "https://page.invalid/python_stdlib.zip",
-    fsInit: async (FS, { sitePackages }) => {
-      for (const [path, text] of Object.entries(sources)) {
-        FS.mkdirTree(`${sitePackages}/${path.replace(/[^/]*$/, "")}`);
-        FS.writeFile(`${sitePackages}/${path}`, text);
-      }
-    },
   });
+  python.unpackArchive(await unpacked(model), "zip", { extractDir: "/lib/python3.14/site-packages" });
   return python.pyimport("mmmodel.report.answers").answer;
 }
 
