@@ -11,8 +11,8 @@ export function told(answer) {
   if (!answer) return "";
   if (answer.lacking) return `– ${answer.lacking}`;
   const { status, broken, what, states, error } = answer;
-  const said = { holds: states ? `in ${many(states, "state")}` : "", broken: `: ${broken}`, undecided: `: ${what}`, error: `: ${error}` };
-  return `${SIGN[status]} ${status === "broken" ? "breaks" : status}${said[status].startsWith(":") ? "" : " "}${said[status]}`.trim();
+  const said = { holds: states ? ` in ${many(states, "state")}` : "", broken: `: ${broken}`, undecided: `: ${what}`, error: `: ${error}` };
+  return `${SIGN[status]} ${status}${said[status]}`;
 }
 
 const cell = (answer) => el("td", { class: answer && LOOK[answer.status], title: answer?.what }, told(answer) || "…");
@@ -26,7 +26,7 @@ export function table(state, labels, rows, answers, pick) {
     const here = scenario === state.scenario;
     const button = el("button", { onclick: () => pick(scenario), "aria-pressed": String(here), title: choices.scenarios[scenario], "data-scenario": scenario }, scenario);
     return el("tr", { class: here ? "here" : null }, el("th", { scope: "row" }, button), ...found.map(cell),
-      ...(shown.length > 1 ? [el("td", {}, differs ? "≠ differs" : "")] : []));
+      ...(shown.length > 1 ? [el("td", differs ? { title: "the two differ", "aria-label": "differs" } : {}, differs ? "≠" : "")] : []));
   });
   return [el("thead", {}, el("tr", {}, ...head.map((words) => el("th", { scope: "col" }, words)))), el("tbody", {}, ...lines)];
 }
@@ -41,7 +41,7 @@ function chart(counters, sequential) {
   const marks = { x: "step", y: "value", stroke: (row) => style.counter[row.counter], z: "counter" };
   const figure = Plot.plot({
     width: 560, height: few ? 300 : 220, marginBottom: few ? 120 : 40, marginLeft: 36, marginRight: 40, x,
-    y: { label: null, grid: true, tickFormat: "d", ticks: 5, nice: true }, style: { background: "none", fontSize: "12px" },
+    y: { label: null, grid: true, tickFormat: (v) => (Number.isInteger(v) ? `${v}` : ""), ticks: 5, nice: true }, style: { background: "none", fontSize: "12px" },
     ariaLabel: `Counters over ${many(counters.length, "operation")}: HZR ends at ${counters.at(-1)[1]}, PC at ${counters.at(-1)[2]}`,
     marks: [
       Plot.ruleY([0], { strokeOpacity: 0.5 }),
