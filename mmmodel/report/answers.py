@@ -52,7 +52,8 @@ def own_patches(source: str) -> list[type[Patch]]:
     try:
         exec(compile(source, file, "exec", dont_inherit=True), vars(module))
     except BaseException as error:
-        raise BuildError(failure(error, file)) from None
+        there = ": not in this page" * isinstance(error, ModuleNotFoundError)
+        raise BuildError(f"{failure(error, file)}{there}") from None
     found = [value for value in vars(module).values() if isinstance(value, type) and issubclass(value, Patch)]
     return [patch for patch in dict.fromkeys(found) if patch.__module__ == OWN]
 

@@ -1,6 +1,7 @@
 """The page that travels, built once, and opened from disk in Chromium with the network off."""
 
 import fcntl
+import os
 import shutil
 
 import pytest
@@ -15,7 +16,8 @@ SECONDS = 1000
 def live_html(tmp_path_factory):
     if not shutil.which("npm"):
         pytest.skip("install the Debian package npm")
-    folder = tmp_path_factory.getbasetemp().parent
+    folder = tmp_path_factory.getbasetemp()
+    folder = folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder
     with (folder / "live.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not (page := folder / "live.html").exists():
@@ -33,9 +35,17 @@ def browser(chromium):
 
 
 @pytest.fixture
-def opened(browser, live_html):
-    """Opens the page, at a fragment, and waits until it is ready; nothing may go wrong in it or leave it."""
-    contexts, wrong = [], []
+def wrong():
+    """What went wrong in pages, or left them: there must be nothing at the end, but what a test takes out."""
+    found = []
+    yield found
+    assert found == []
+
+
+@pytest.fixture
+def opened(browser, live_html, wrong):
+    """Opens the page, at a fragment, and waits until it is ready."""
+    contexts = []
 
     def opening(fragment="", **options):
         contexts.append(browser.new_context(offline=True, viewport={"width": 1280, "height": 800}, **options))
@@ -52,4 +62,3 @@ def opened(browser, live_html):
     yield opening
     for context in contexts:
         context.close()
-    assert wrong == []

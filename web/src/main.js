@@ -6,7 +6,7 @@ import { controls } from "./controls.js";
 import { editor } from "./editor.js";
 import * as view from "./view.js";
 
-window.mmmodel = { check, ready };
+window.mmmodel = { check, ready, stop };
 
 let state = read();
 let turn = 0; // a later run makes an earlier one stop asking
