@@ -11,7 +11,8 @@ function stack(build, change) {
       el("button", { onclick: () => set(build.patches.filter((p) => p !== patch)), "aria-label": `without ${patch}` }, "✕")));
   const left = Object.entries(choices.patches).filter(([patch]) => !build.patches.includes(patch));
   const more = select("add a patch", [["", "add a patch …"], ...left.map(([patch, says]) => [patch, patch, says])], "", (patch) => set([...build.patches, patch]));
-  return el("div", { class: "stack" }, el("ol", {}, ...items), more);
+  const mine = tick("with your patch", build.mine, (on) => change({ mine: on }), "over the others");
+  return el("div", { class: "stack" }, ...(items.length ? [el("ol", {}, ...items)] : []), el("p", { class: "row" }, more, mine));
 }
 
 function preset(change) {
@@ -33,6 +34,5 @@ export function controls(title, build, change) {
     el("p", { class: "row" }, tick("SWAP", build.swap, (swap) => change({ swap }), "CONFIG_SWAP"),
       tick("DEBUG_VM", build.debug_vm, (debug_vm) => change({ debug_vm }), "CONFIG_DEBUG_VM"),
       el("label", { title: "CONFIG_TRANSPARENT_HUGEPAGE" }, "THP ", select("THP", thp, now, (v) => change({ thp: v ? v === "on" : null })))),
-    stack(build, change),
-    tick("with your patch", build.mine, (mine) => change({ mine })));
+    stack(build, change));
 }

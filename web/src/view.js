@@ -34,18 +34,21 @@ export function table(state, labels, rows, answers, pick) {
 function chart(counters, sequential) {
   const rows = counters.flatMap(([op, hzr, pc], step) => [{ step, op, counter: "HZR", value: hzr }, { step, op, counter: "PC", value: pc }]);
   const known = rows.filter((row) => row.value !== null);
+  const values = known.map((row) => row.value);
   const few = counters.length <= 24;
-  const x = { label: sequential ? "operation" : "step of the witness", domain: [0, counters.length - 1], tickRotate: few ? -40 : 0,
-    ticks: few ? counters.length : 10, tickFormat: (i) => (few ? (counters[i]?.[0] ?? "") : i) };
+  const named = few && sequential;
+  const x = { label: sequential ? "operation" : "step of the witness", domain: [0, counters.length - 1], tickRotate: named ? -40 : 0,
+    ticks: few ? counters.length : 10, tickFormat: (i) => (named ? (counters[i]?.[0] ?? "") : i + !sequential) };
+  const y = { label: null, grid: true, nice: true, ticks: Math.max(1, Math.min(5, Math.max(...values) - Math.min(0, ...values))), tickFormat: "d" };
   const style = { counter: { HZR: "var(--hzr)", PC: "var(--pc)" } };
   const marks = { x: "step", y: "value", stroke: (row) => style.counter[row.counter], z: "counter" };
   const figure = Plot.plot({
-    width: 560, height: few ? 300 : 220, marginBottom: few ? 120 : 40, marginLeft: 36, marginRight: 40, x,
-    y: { label: null, grid: true, tickFormat: (v) => (Number.isInteger(v) ? `${v}` : ""), ticks: 5, nice: true }, style: { background: "none", fontSize: "12px" },
+    width: 560, height: named ? 280 : 220, marginBottom: named ? 100 : 40, marginLeft: 36, marginRight: 40, x, y,
+    style: { background: "none", fontSize: "12px" },
     ariaLabel: `Counters over ${many(counters.length, "operation")}: HZR ends at ${counters.at(-1)[1]}, PC at ${counters.at(-1)[2]}`,
     marks: [
       Plot.ruleY([0], { strokeOpacity: 0.5 }),
-      Plot.lineY(rows, { ...marks, curve: "step-after", strokeWidth: 2, strokeDasharray: null }),
+      Plot.lineY(rows, { ...marks, curve: "step-after", strokeWidth: 2 }),
       Plot.dot(known, { ...marks, symbol: (row) => (row.counter === "HZR" ? "circle" : "square"), r: few ? 4 : 1.5,
         title: (row) => `${row.step}: ${row.op}: ${row.counter} ${row.value}` }),
       Plot.text(known, Plot.selectLast({ ...marks, stroke: null, fill: (row) => style.counter[row.counter], text: "counter", dx: 8, textAnchor: "start", fontWeight: "bold" })),
