@@ -24,7 +24,7 @@ CALLS = {
 BODIES = (
     "super().{f}({a})", "return super().{f}({a})", "self.put_huge_zero_page()", "self.put_page({p})", "pass",
     "self.no_such_function()", "return False", "return True", "1 / 0",
-    "if self.is_huge_zero_page({p}):\n            self.put_huge_zero_page()\n        else:\n            super().{f}({a})",
+    "if self.is_huge_zero_page({p}):\n            self.put_huge_zero_page()\n        super().{f}({a})",
 )  # fmt: skip
 GIVEN = [inspect.getsource(value) for value in vars(proposals).values() if inspect.isclass(value)]
 GIVEN = ["from mmmodel.kernel.machine import Var\n" + text for text in GIVEN if "while" not in text]

@@ -13,8 +13,11 @@ with ZipFile(TMP / "model.zip") as archive:
     archive.extractall(PACKAGES)
 import mmmodel.report.answers  # noqa: E402, F401
 
-LEFT_OUT = """_pyrepl cProfile cgi doctest email ftplib http idlelib imaplib mailbox multiprocessing pdb poplib profile pstats
-pydoc pydoc_data smtplib socketserver turtle unittest webbrowser wsgiref xml xmlrpc""".split()
+LEFT_OUT = {
+    "_pyrepl", "cProfile", "doctest", "email", "ftplib", "http", "idlelib", "imaplib", "mailbox", "multiprocessing",
+    "pdb", "poplib", "profile", "pstats", "pydoc", "pydoc_data", "smtplib", "socketserver", "turtle", "unittest",
+    "webbrowser", "wsgiref", "xml", "xmlrpc",
+}  # fmt: skip
 """Of the standard library: what is for a network, processes, a terminal or documents."""
 used = {Path(module.__file__) for module in list(sys.modules.values()) if getattr(module, "__file__", None)}
 
@@ -35,7 +38,9 @@ def prepare(name: str, home: Path, shown: Path, beside: bool) -> None:
                 continue
             if home / path in used and path.suffix == ".py":
                 kept = path.parent / "__pycache__" / f"{path.stem}.{sys.implementation.cache_tag}.pyc"
-                new.writestr(ZipInfo(str(kept if beside else path.with_suffix(".pyc"))), compiled(content, shown / path))
+                new.writestr(
+                    ZipInfo(str(kept if beside else path.with_suffix(".pyc"))), compiled(content, shown / path)
+                )
                 if not beside:
                     continue
             new.writestr(ZipInfo(item.filename), content)
