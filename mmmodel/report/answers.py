@@ -69,20 +69,20 @@ def asked(source: str, question: Question) -> tuple[Build, dict[str, Any]]:
     return Build(**toggles | {"patches": (*named.patches, *own_patches(source))}), given
 
 
-def verdict(source: str, question: Question, sign: Sign) -> dict[str, Any]:
+def decided(source: str, question: Question, sign: Sign) -> dict[str, Any]:
     """What a check says."""
     build, how = asked(source, question)
-    return told(check(build, progress=sign, **how))
+    return as_answer(check(build, progress=sign, **how))
 
 
-def told(found: Verdict, **more: object) -> dict[str, Any]:
+def as_answer(found: Verdict, **more: object) -> dict[str, Any]:
     """A verdict, as an answer."""
     what = found.reason if found.bound else found.what
     answer = {"status": found.status, "broken": found.broken, "what": what, "states": found.states}
     return answer | {"seconds": found.seconds, "error": ""} | more
 
 
-def picture(source: str, question: Question, sign: Sign) -> dict[str, Any]:
+def pictured(source: str, question: Question, sign: Sign) -> dict[str, Any]:
     """The same, with the witness as lanes and the counters: after each operation, or along a concurrent witness."""
     build, how = asked(source, question)
     found = check(build, progress=sign, **how)
@@ -91,7 +91,7 @@ def picture(source: str, question: Question, sign: Sign) -> dict[str, Any]:
         counters = [(row.op, row.huge_zero_refcount, row.page_count) for row in ran]
     else:
         counters = [(f"CPU {s.cpu} {s.function}", s.huge_zero_refcount, s.page_count) for s in found.witness]
-    return told(found, lanes=swim_lanes(found), counters=counters, notes=build.notes)
+    return as_answer(found, lanes=swim_lanes(found), counters=counters, notes=build.notes)
 
 
 def described(source: str, question: Question, _: Sign) -> dict[str, Any]:
@@ -106,7 +106,7 @@ def described(source: str, question: Question, _: Sign) -> dict[str, Any]:
     return said | {"scenarios": {name: lacking(name, build) for name in known()}, "sequential": list(SEQUENTIAL)}
 
 
-ANSWERS = {"verdict": verdict, "picture": picture, "described": described}
+ANSWERS = {"verdict": decided, "picture": pictured, "described": described}
 
 
 def answer(kind: str, source: str, question: str, sign: Sign) -> str:

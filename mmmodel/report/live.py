@@ -72,7 +72,7 @@ def prepared(pyodide: Path) -> dict[str, bytes]:
         with zipfile.ZipFile(folder / "model.zip", "w") as archive:
             for name, file in model().items():
                 archive.write(file, name)
-        called(["node", str(web_dir() / "src/prepare.mjs"), str(pyodide), temporary])
+        output_of(["node", str(web_dir() / "src/prepare.mjs"), str(pyodide), temporary])
         return {name: (folder / f"{name}.zip").read_bytes() for name in ("stdlib", "model")}
 
 
@@ -110,7 +110,7 @@ def node_modules() -> Path:
         with TemporaryDirectory(dir=folder.parent, ignore_cleanup_errors=True) as temporary:
             for file in ("package.json", "package-lock.json"):
                 shutil.copy(web / file, temporary)
-            called([npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund"], temporary)
+            output_of([npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund"], temporary)
             with suppress(OSError):  # another one was faster
                 Path(temporary).rename(folder)
     return folder / "node_modules"
@@ -119,10 +119,10 @@ def node_modules() -> Path:
 def bundled(modules: Path, source: str) -> bytes:
     """A script of ours with all it imports, as one."""
     options = ["--bundle", "--minify", "--format=iife", "--external:node:*", "--log-level=error", "--charset=utf8"]
-    return called([str(modules / ".bin/esbuild"), *options, str(web_dir() / "src" / source)], modules=modules)
+    return output_of([str(modules / ".bin/esbuild"), *options, str(web_dir() / "src" / source)], modules=modules)
 
 
-def called(command: Sequence[str], folder: str = os.curdir, modules: Path | None = None) -> bytes:
+def output_of(command: Sequence[str], folder: str = os.curdir, modules: Path | None = None) -> bytes:
     """What a program prints.
 
     Raises UsageError if it fails.

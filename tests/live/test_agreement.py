@@ -59,7 +59,7 @@ def a_case(random):
     return source, question
 
 
-def decided(random):
+def judged(random):
     """Cases with what mm.check says of them; those that have many states are left out."""
     while True:
         case = a_case(random)
@@ -87,7 +87,7 @@ ASK = "cases => Promise.all(cases.map(([source, question]) => mmmodel.check(sour
 
 def test_the_page_agrees_with_mm_check(opened):
     random, page = Random(2016), opened("#" + quote('{"compare":false}'))
-    cases = list(islice(decided(random), CASES))
+    cases = list(islice(judged(random), CASES))
     asked = [case for *case, _ in cases]
     said = [answer for at in range(0, CASES, AT_ONCE) for answer in page.evaluate(ASK, asked[at : at + AT_ONCE])]
     assert [(case, answer) for case, answer in zip(cases, said, strict=True) if case[2].items() - answer.items()] == []

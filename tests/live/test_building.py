@@ -51,7 +51,8 @@ def nothing_to_build(monkeypatch, tmp_path):
     monkeypatch.setattr(live, "prepared", lambda _: {})
 
 
-def test_a_page_that_cannot_be_written(nothing_to_build, tmp_path):
+@pytest.mark.usefixtures("nothing_to_build")
+def test_a_page_that_cannot_be_written(tmp_path):
     (tmp_path / "file").write_text("the old one")
     assert "cannot write" in said("-o", tmp_path / "file/live.html")
     assert (tmp_path / "file").read_text() == "the old one"

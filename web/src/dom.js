@@ -19,7 +19,7 @@ export const select = (label, options, value, onchange, attributes = {}) => {
 };
 
 export const tick = (words, checked, onchange, title) => {
-  const box = el("input", { type: "checkbox", checked, onchange: () => onchange(box.checked) });
+  const box = el("input", { type: "checkbox", "aria-label": words, checked, onchange: () => onchange(box.checked) });
   return el("label", { title }, box, ` ${words}`);
 };
 
@@ -45,9 +45,9 @@ export function explained(element, glossary) {
   const walk = document.createTreeWalker(element, NodeFilter.SHOW_TEXT);
   const texts = [];
   while (walk.nextNode()) texts.push(walk.currentNode);
-  for (const text of texts.filter((t) => !t.parentElement.closest("option, abbr, button, textarea, pre"))) {
+  for (const text of texts.filter((t) => !t.parentElement.closest("option, abbr, button, textarea, pre, svg, .cm-editor"))) {
     const parts = text.data.split(any);
-    const marked = (part, i) => (i % 2 ? el("abbr", { title: meaning[part.toLowerCase()], tabindex: 0 }, part) : part);
+    const marked = (part, i) => (i % 2 ? el("abbr", { title: meaning[part.toLowerCase()] }, part) : part);
     if (parts.length > 1) text.replaceWith(...parts.map(marked));
   }
 }

@@ -9,6 +9,7 @@ import * as view from "./view.js";
 window.mmmodel = { check, ready, stop };
 
 let state = read();
+let asking = state; // what the answers are about: the editor may be ahead of it
 let turn = 0; // a later run makes an earlier one stop asking
 let described = {};
 let answers = {};
@@ -36,6 +37,7 @@ function showControls() {
   $("compare").checked = state.compare;
   $("cpus").value = state.cpus ?? "";
   $("memory").value = state.memory;
+  explained($("ask"), choices.glossary);
 }
 
 function keep() {
@@ -69,6 +71,7 @@ async function released(mine) {
 async function run() {
   const mine = ++turn;
   const wanted = () => mine === turn;
+  asking = state;
   answers = { a: {}, b: {} };
   described = {};
   $("error").hidden = true;
@@ -77,8 +80,8 @@ async function run() {
   await ready;
   await released(mine);
   const began = performance.now();
-  for (const name of names(state)) {
-    const found = await ask("described", source(state, name), question(state, name), { wanted });
+  for (const name of names(asking)) {
+    const found = await ask("described", source(asking, name), question(asking, name), { wanted });
     if (!wanted()) return;
     if (found.status) return finish(found.error || found.what);
     described[name] = found;
@@ -87,20 +90,22 @@ async function run() {
   const scenarios = rows();
   if (!scenarios.includes(state.scenario)) state.scenario = scenarios[0];
   const order = [state.scenario, ...scenarios.filter((s) => s !== state.scenario)];
-  const todo = order.flatMap((scenario) => names(state).map((name) => [scenario, name]));
+  const todo = order.flatMap((scenario) => names(asking).map((name) => [scenario, name]));
   $("progress").max = todo.length;
   let done = 0;
   for (const [scenario, name] of todo) {
+    if (!wanted()) return;
     const lacking = described[name].scenarios[scenario];
     const heard = (n) => say(`${scenario}: ${n.toLocaleString("en")} states …`);
     $("progress").value = done++;
     say(`${scenario} (${done} of ${todo.length}) …`);
-    const asked = () => ask("verdict", source(state, name), question(state, name, scenario), { heard, wanted });
-    const found = lacking === "" ? await asked() : { lacking: lacking ?? "the build has no such scenario" };
+    const found = lacking === ""
+      ? await ask("verdict", source(asking, name), question(asking, name, scenario), { heard, wanted })
+      : { lacking: lacking ?? "the build has no such scenario" };
     if (!wanted()) return;
     answers[name][scenario] = found;
     show();
-    if (scenario === state.scenario && name === names(state).at(-1)) await pictures(mine);
+    if (scenario === state.scenario && name === names(asking).at(-1)) await pictures(mine);
     if (found.unanswered) return finish(found.what);
   }
   $("progress").value = done;
@@ -121,13 +126,13 @@ async function pictures(mine) {
   $("scenario").textContent = scenario;
   $("says").textContent = choices.scenarios[scenario] ?? "";
   const shown = [];
-  for (const name of names(state)) {
+  for (const name of names(asking)) {
     const known = answers[name]?.[scenario];
     if (!known || known.lacking || known.unanswered) continue;
     const wanted = () => mine === turn && scenario === state.scenario;
-    const found = await ask("picture", source(state, name), question(state, name, scenario), { wanted });
+    const found = await ask("picture", source(asking, name), question(asking, name, scenario), { wanted });
     if (!wanted()) return;
-    shown.push(view.picture(name, found, described[name].label, name in described && described[name].sequential.includes(scenario)));
+    shown.push(view.picture(name, found, described[name].label, described[name].sequential.includes(scenario)));
   }
   $("pictures").replaceChildren(...shown);
   explained($("pictures"), choices.glossary);
@@ -140,20 +145,21 @@ async function copy(text) {
   await navigator.clipboard?.writeText(text).catch(() => {}); // then it stands there, selected
 }
 
-const own = () => names(state).some((name) => state[name].mine);
+const cpus = () => question(asking, "a", state.scenario).cpus;
+const own = () => names(asking).some((name) => asking[name].mine);
 const TEXTS = {
   link: () => location.href,
   python: () => {
-    const code = names(state).map((name) => `mm.check(${described[name]?.python}, ${JSON.stringify(state.scenario)})`);
-    return ["import mmmodel as mm", ...(own() ? ["", "", state.source, ""] : [""]), ...code, ""].join("\n");
+    const how = Object.entries({ cpus: cpus(), memory: asking.memory }).map(([name, v]) => (v ? `, ${name}=${JSON.stringify(v)}` : ""));
+    const code = names(asking).map((name) => `mm.check(${described[name]?.python}, ${JSON.stringify(state.scenario)}${how.join("")})`);
+    return ["import mmmodel as mm", ...(own() ? ["", "", asking.source, ""] : [""]), ...code, ""].join("\n");
   },
   command: () => {
-    const cpus = choices.concurrent.includes(state.scenario) && state.cpus ? ` --cpus ${state.cpus}` : "";
-    const how = `${cpus}${state.memory === "sc" ? "" : ` --memory ${state.memory}`}`;
-    const lines = names(state).map((name) => `${described[name]?.command.replace("verdict", `verdict ${state.scenario}`)}${how}`);
+    const how = `${cpus() ? ` --cpus ${cpus()}` : ""} --memory ${asking.memory}`;
+    const lines = names(asking).map((name) => `${described[name]?.command.replace("verdict", `verdict ${state.scenario}`)}${how}`);
     return [...(own() ? ["# fix.py: your patch, after `import mmmodel as mm`"] : []), ...lines, ""].join("\n");
   },
-  mail: () => view.mail(state, labels(), described, rows(), answers),
+  mail: () => view.mail(asking, labels(), described, rows(), answers),
 };
 
 function wire() {
@@ -175,6 +181,5 @@ function wire() {
 wire();
 showControls();
 show();
-explained($("ask"), choices.glossary);
 keep();
 run().catch((error) => say(`The model does not start: ${error.message}`));
