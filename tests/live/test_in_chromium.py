@@ -96,7 +96,9 @@ def test_what_never_returns_can_be_stopped(opened):
 @pytest.mark.parametrize("more", ["", UNESCAPED], ids=["escaped", "by a model that was tampered with"])
 def test_hostile_text_stays_text(opened, wrong, more):
     given = {"arch": HOSTILE, "patches": [HOSTILE], "mine": True}
-    page = checked(opened(link(source=more + EVIL, scenario=HOSTILE, cpus=HOSTILE, memory=HOSTILE, a=given)))
+    page = checked(
+        opened(link(compare=False, source=more + EVIL, scenario=HOSTILE, cpus=HOSTILE, memory=HOSTILE, a=given))
+    )
     expect(page.locator("#verdicts thead")).to_contain_text(HOSTILE)
     expect(page.locator("#pictures")).to_contain_text(f"broken: {HOSTILE}")
     page.get_by_role("button", name="Copy as mail").click()
@@ -113,7 +115,7 @@ def test_by_keyboard_and_from_a_link(opened):
     page.get_by_label("SWAP").focus()
     page.keyboard.press("Space")
     expect(page.locator("#verdicts thead")).to_contain_text("SWAP off")
-    expect(page.get_by_label("SWAP")).to_be_focused()
+    expect(page.get_by_role("checkbox", name="SWAP")).to_be_focused()
     page.get_by_label("add a patch").select_option("q3")
     page.get_by_label("add a patch").select_option("nr1-shortcut")
     page.get_by_role("button", name="nr1-shortcut earlier").press("Enter")
@@ -143,7 +145,8 @@ def copied(page, what):
 
 
 def test_it_fits(opened):
-    page = checked(opened(link(scenario="zap-vs-shrinker")))
+    page = opened(link(scenario="zap-vs-shrinker"))
+    expect(page.locator(".lanes svg")).to_be_visible(**DONE)
     for scheme in ("light", "dark"):
         page.emulate_media(color_scheme=scheme)
         for width, height in ((1920, 1080), (1280, 800), (1024, 768)):
