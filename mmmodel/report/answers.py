@@ -77,9 +77,8 @@ def decided(source: str, question: Question, sign: Sign) -> dict[str, Any]:
 
 def as_answer(found: Verdict, **more: object) -> dict[str, Any]:
     """A verdict, as an answer."""
-    what = found.reason if found.bound else found.what
-    answer = {"status": found.status, "broken": found.broken, "what": what, "states": found.states}
-    return answer | {"seconds": found.seconds, "error": ""} | more
+    answer = {name: getattr(found, name) for name in ("status", "broken", "what", "states", "seconds")}
+    return answer | {"error": "", "reason": found.bound and found.reason} | more
 
 
 def pictured(source: str, question: Question, sign: Sign) -> dict[str, Any]:

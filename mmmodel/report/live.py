@@ -132,4 +132,4 @@ def output_of(command: Sequence[str], folder: str = os.curdir, modules: Path | N
         return subprocess.run(command, cwd=folder, env=environment, capture_output=True, check=True).stdout
     except (OSError, subprocess.CalledProcessError) as error:
         said = getattr(error, "stderr", b"") or str(error).encode()
-        raise UsageError(f"{Path(command[0]).name} fails: {said.decode().strip().splitlines()[0]}") from None
+        raise UsageError(f"{Path(command[0]).name} fails: {said.decode(errors='replace').strip()[:300]}") from None

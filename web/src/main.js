@@ -21,7 +21,9 @@ const say = (words) => ($("status").textContent = words);
 const later = (milliseconds) => new Promise((done) => setTimeout(done, milliseconds));
 
 function show() {
+  const focused = document.activeElement?.dataset.scenario;
   $("verdicts").replaceChildren(...view.table(state, labels(), rows(), answers, pick));
+  if (focused) $("verdicts").querySelector(`[data-scenario="${CSS.escape(focused)}"]`)?.focus();
 }
 
 function showControls() {
@@ -56,7 +58,6 @@ async function pick(scenario) {
   state = { ...state, scenario };
   keep();
   show();
-  document.querySelector(`[data-scenario="${scenario}"]`)?.focus();
   await pictures(turn);
 }
 
@@ -110,6 +111,12 @@ async function run() {
   }
   $("progress").value = done;
   finish("", `${scenarios.length} scenarios checked in ${((performance.now() - began) / 1000).toFixed(1)} s`);
+}
+
+function halt() {
+  turn += 1;
+  stop();
+  finish("stopped by you");
 }
 
 function finish(error, words = "") {
@@ -169,8 +176,8 @@ function wire() {
   $("memory").onchange = () => update({ memory: $("memory").value });
   $("compare").onchange = () => update({ compare: $("compare").checked });
   $("check").onclick = run;
-  $("stop").onclick = () => stop();
-  addEventListener("keydown", (event) => event.key === "Escape" && busy && stop());
+  $("stop").onclick = halt;
+  addEventListener("keydown", (event) => event.key === "Escape" && busy && halt());
   for (const [id, text] of Object.entries(TEXTS)) $(id).onclick = () => copy(text());
   const changed = (text) => ((state = { ...state, source: text }), keep(), say("Edited: Ctrl+Enter checks it."));
   const write = editor($("editor"), state.source, { changed, run });

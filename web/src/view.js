@@ -10,8 +10,8 @@ const many = (n, word) => `${n.toLocaleString("en")} ${word}${n === 1 ? "" : "s"
 export function told(answer) {
   if (!answer) return "";
   if (answer.lacking) return `– ${answer.lacking}`;
-  const { status, broken, what, states, error } = answer;
-  const said = { holds: states ? ` in ${many(states, "state")}` : "", broken: `: ${broken}`, undecided: `: ${what}`, error: `: ${error}` };
+  const { status, broken, what, reason, states, error } = answer;
+  const said = { holds: states ? ` in ${many(states, "state")}` : "", broken: `: ${broken}`, undecided: `: ${reason || what}`, error: `: ${error}` };
   return `${SIGN[status]} ${status}${said[status]}`;
 }
 
