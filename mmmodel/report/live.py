@@ -17,14 +17,14 @@ from tempfile import TemporaryDirectory
 
 from .. import __version__
 from ..data import data_files, web_dir
-from .answers import choices
+from .inside import choices
 from .environment import ROOT, write
 from .notebooks import UsageError, digest
 from .page import render
 
 MODEL = "mmmodel.kernel mmmodel.build mmmodel.explore"
 """The rooms that go into the page whole; of others, what the answers need."""
-NEEDED = f"""import pkgutil, sys; from importlib import import_module as load; load("mmmodel.report.answers")
+NEEDED = f"""import pkgutil, sys; from importlib import import_module as load; load("mmmodel.report.inside")
 for room in map(load, {MODEL.split()}):
     [load(module.name) for module in pkgutil.iter_modules(room.__path__, room.__name__ + ".")]
 print(*(module.__file__ for name, module in sys.modules.items() if name.startswith("mmmodel")), sep="\\n")"""

@@ -11,7 +11,7 @@ from zipfile import ZipFile, ZipInfo
 TMP, PACKAGES = Path("/tmp"), Path("/lib/python3.14/site-packages")
 with ZipFile(TMP / "model.zip") as archive:
     archive.extractall(PACKAGES)
-import mmmodel.report.answers  # noqa: E402, F401
+import mmmodel.report.inside  # noqa: E402, F401
 
 LEFT_OUT = {
     "_pyrepl", "cProfile", "doctest", "email", "ftplib", "http", "idlelib", "imaplib", "mailbox", "multiprocessing",
