@@ -17,8 +17,8 @@ from tempfile import TemporaryDirectory
 
 from .. import __version__
 from ..data import data_files, web_dir
-from .inside import choices
 from .environment import ROOT, write
+from .inside import choices
 from .notebooks import UsageError, digest
 from .page import render
 
