@@ -27,9 +27,19 @@ def notebooks_dir() -> Path:
     return _folder("notebooks")
 
 
+def web_dir() -> Path:
+    """Where the sources of the page that travels are."""
+    return _folder("web")
+
+
+def data_files() -> list[Path]:
+    """The files of the tables."""
+    return sorted(_folder("data").glob("*.csv"))
+
+
 def tables() -> list[str]:
     """Names of the tables."""
-    return sorted(path.stem for path in _folder("data").glob("*.csv"))
+    return [path.stem for path in data_files()]
 
 
 def _path(name: str) -> Path:

@@ -2,6 +2,7 @@
 
 import difflib
 import re
+import traceback
 from collections.abc import Callable, Iterable, Sequence
 from importlib import import_module
 from importlib.util import find_spec
@@ -40,6 +41,13 @@ class BuildError(ValueError):
     def _render_traceback_(self) -> list[str]:
         """What a notebook shows: the line, and none of our frames."""
         return [f"{type(self).__name__}: {self}"]
+
+
+def failure(error: BaseException, file: str) -> str:
+    """What went wrong in a file of the reader's, and in which of its lines, as one line."""
+    inside = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == file]
+    at_fault = error.lineno if isinstance(error, SyntaxError) and error.filename == file else [1, *inside][-1]
+    return f"line {at_fault}: {type(error).__name__}: {getattr(error, 'msg', error)}".splitlines()[0]
 
 
 def choose(what: str, value: object, allowed: Iterable[str], hint: str | None = None) -> str:

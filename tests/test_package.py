@@ -243,7 +243,7 @@ def test_ci_runs_every_supported_python():
 
 @pytest.mark.parametrize("name", ["README.md", "CONTRIBUTING.md"])
 def test_files_and_patches_that_are_named_exist(name):
-    named = re.findall(r"`((?:mmmodel|data|tests|benchmarks|notebooks|\.ci)/[\w.-]*)`", text(name))
+    named = re.findall(r"`((?:mmmodel|data|tests|benchmarks|notebooks|web|\.ci)/[\w.-]*)`", text(name))
     linked = re.findall(r"\]\(([\w./-]+)\)", text(name))
     missing = [path for path in named + linked if "NN-" not in path and not (ROOT / path).exists()]
     assert missing == []
@@ -257,7 +257,7 @@ def test_the_commands_in_the_readme_are_understood():
     commands = re.findall(r"^    mmmodel (.*?)(?:  +#.*)?$", text("README.md"), re.MULTILINE)
     assert len(commands) >= 6
     for command in commands:
-        if command.split()[0] not in ("audit", "lab", "run", "matrix", "meeting"):
+        if command.split()[0] not in ("audit", "lab", "live", "run", "matrix", "meeting"):
             assert CliRunner().invoke(main, command.split()).exit_code in (0, 1), command
 
 

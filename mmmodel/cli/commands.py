@@ -1,4 +1,4 @@
-"""The command line: mmmodel trace | verdict | matrix | audit | run | meeting | lab."""
+"""The command line: mmmodel trace | verdict | matrix | audit | run | meeting | live | lab."""
 
 import csv
 import io
@@ -19,7 +19,7 @@ from ..kernel.arches import ARCHES
 from ..report.notebooks import UsageError
 from ..words import BuildError
 from .patch_files import load, named, stack
-from .running import PARAMETERS, lab, meeting, run
+from .running import PARAMETERS, lab, live_page, meeting, run
 
 
 class Commands(click.Group):
@@ -275,5 +275,5 @@ def workers(scheduler: str | None, patches: Sequence[str] = ()) -> Iterator[Exec
         yield client.get_executor(retries=5)
 
 
-for command in (run, meeting, lab):
+for command in (run, meeting, live_page, lab):
     main.add_command(command)

@@ -3,14 +3,13 @@
 import hashlib
 import re
 import sys
-import traceback
 from collections.abc import Iterable
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 from ..kernel.overlay import Patch
-from ..words import BuildError
+from ..words import BuildError, failure
 
 
 def named(text: str) -> Any:
@@ -60,14 +59,5 @@ def loaded(file: Path) -> ModuleType:
             exec(compile(source, path, "exec"), vars(module))
         except (Exception, SystemExit) as error:
             del sys.modules[name]
-            text = f"{type(error).__name__}: {getattr(error, 'msg', error)}".splitlines()[0]
-            raise BuildError(f"{file}, line {_line(error, path)}: {text}") from None
+            raise BuildError(f"{file}, {failure(error, path)}") from None
     return sys.modules[name]
-
-
-def _line(error: BaseException, path: str) -> int | None:
-    """The line of a file at which an error came up."""
-    if isinstance(error, SyntaxError) and error.filename == path:
-        return error.lineno
-    lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == path]
-    return lines[-1] if lines else 1

@@ -1,4 +1,4 @@
-"""The commands that open and run notebooks: mmmodel run | meeting | lab."""
+"""The commands that open and run notebooks: mmmodel run | meeting | live | lab."""
 
 import json
 import os
@@ -106,6 +106,21 @@ def meeting(given: dict[str, Any], notebook: str, port: int, no_browser: bool, t
             raise
         raise UsageError("meeting needs the extra: pip install 'mmmodel[meeting]'") from None
     serve(notebook, given, port, not no_browser, theme)
+
+
+@click.command("live")
+@click.option("-o", "--output", type=PATH, default=Path("live.html"), show_default=True)
+def live_page(output: Path) -> None:
+    """Write one file that runs the model in a browser: toggles, an editor for a patch, verdicts; no network, no Python.
+
+    It is built with npm, which fetches Pyodide the first time.
+
+    Example: mmmodel live -o live.html
+    """
+    from ..report.live import build_page
+
+    build_page(output)
+    click.echo(f"{output.stat().st_size / 1e6:.1f} MB; open {output}")
 
 
 @click.command()

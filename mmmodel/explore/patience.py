@@ -26,7 +26,8 @@ PATIENCE = 3.0
 """Seconds of work that one operation, or one piece of it, may take; the model's own take a few milliseconds."""
 LOOKS = 10
 """How often the watch looks in that time. One that waits, and does not work, may be seen twice as often."""
-OURS = (f"{Path(__file__).parents[1]}{os.sep}", "<frozen", *map(get_path, ("stdlib", "purelib", "platlib")))
+OURS = (f"{Path(__file__).parents[1]}{os.sep}", "<frozen", *map(get_path, ("stdlib", "purelib", "platlib")),
+        *(path for path in sys.path if path.endswith(".zip")))  # fmt: skip
 ENGINE = {"run", "piece"}
 """The functions that call kernel code and scenarios."""
 
