@@ -18,7 +18,7 @@ Conditions = tuple[tuple[Node, bool], ...]
 
 IFS = ("preproc_if", "preproc_ifdef")
 INSIDE = (*IFS, "preproc_elif", "preproc_elifdef", "preproc_else")
-MUCH, TRIES, LARGE = 20, 8, 500_000
+MUCH, TRIES, LARGE = 20, 8, 300_000
 """Lines in an error that is worth another try, or before its cause; how many tries a file of that many bytes gets."""
 
 AROUND = ("linkage_specification", "declaration_list", "ERROR")

@@ -36,6 +36,7 @@ class Pursuit:
         self.by_count: list[Trail] = []
         self.tested: list[Trail] = []
         self.stored: dict[str, Trail] = {}
+        self._answers: dict[tuple[str, tuple[int, ...]], Answer] = {}
         self._seen: set[tuple[str, tuple[int, ...]]] = set()
 
     def call(self, name: str, positions: Sequence[int], trail: Trail = ()) -> None:
@@ -146,16 +147,17 @@ class Pursuit:
 
         Raises Unknown if it is defined elsewhere, and its name speaks of zero.
         """
-        found = self.unit.definitions.get(name, [])
-        if not found and "zero" in name.split("_"):
-            raise Unknown(f"{place} was not understood")
-        if len(found) != 1 or not (body := found[0].body):
-            return None
-        said = [part for part in parts(body) if parts(part)]
-        if len(said) != 1 or said[0].type not in ("return_statement", "expression_statement"):
-            return None
-        params = {found[0].params[i] for i in positions if i < len(found[0].params)}
-        return truth(parts(said[0])[0], self._conditions(found[0], params, {}, (*trail, place)))
+        if (key := (name, tuple(positions))) not in self._answers:
+            self._answers[key] = None  # for one that calls itself
+            found = self.unit.definitions.get(name, [])
+            if not found and "zero" in name.split("_"):
+                raise Unknown(f"{place} was not understood")
+            said = [part for d in found if d.body for part in parts(d.body) if parts(part)]
+            if len(found) == len(said) == 1 and said[0].type in ("return_statement", "expression_statement"):
+                params = {found[0].params[i] for i in positions if i < len(found[0].params)}
+                here = self._conditions(found[0], params, {}, (*trail, place))
+                self._answers[key] = truth(parts(said[0])[0], here)
+        return self._answers[key]
 
     def _keep(self, node: Node, holders: set[str], trail: Trail) -> None:
         """What an assignment makes hold the page: a variable, or a field."""

@@ -16,7 +16,7 @@ from ..words import BuildError
 
 T = TypeVar("T")
 
-LIMIT = 2_000_000
+LIMIT = 1_000_000
 """Bytes of a file that is read; the largest one needed has 211 KB."""
 
 
