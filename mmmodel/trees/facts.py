@@ -21,8 +21,8 @@ FIXED: dict[str, Answer] = {"CONFIG_MMU": True, "CONFIG_TRANSPARENT_HUGEPAGE": T
                             "CONFIG_PERSISTENT_HUGE_ZERO_FOLIO": False}  # fmt: skip
 """The configuration that is asked about, besides SWAP and what the arch selects."""
 
-WHOLE = [["0", end] for end in ("-1", "-1UL", "~0", "~0UL", "ULONG_MAX")]
-"""The ranges that are a whole mm."""
+WHOLE = [["0", end] for end in ("-1", "~0", "ULONG_MAX")]
+"""The ranges that are a whole mm, less the suffixes of numbers."""
 
 STEPS = 1000
 """Calls and assignments of a function that are looked at."""
@@ -215,9 +215,11 @@ class Facts:
         unit, gathered = self.unit(OOM), list[Fact]()
         for reaper in (d for name in sorted(NAMES["reaper"]) for d in unit.definitions.get(name, [])):
             for node in steps_of(unit, reaper):
-                limits = [code_of(argument) for argument in arguments(node)[2:]]
+                limits = [code_of(argument).upper().rstrip("UL") for argument in arguments(node)[2:]]
                 if callee(node) in NAMES["gathers"] | NAMES["gathers whole"]:
                     whole = callee(node) in NAMES["gathers whole"] or limits in WHOLE
+                    if not whole and limits and not ("START" in limits[0] and "END" in limits[-1]):
+                        raise Unknown(f"{reaper.at(node)} of {', '.join(limits)} was not understood")
                     gathered.append(Fact("whole mm" if whole else "per vma", (reaper.at(node),)))
         if gathered:
             return max(gathered)

@@ -23,6 +23,7 @@ class Flow:
     def __init__(self, unit: Unit, known: Callable[[Node], Answer]) -> None:
         self.unit = unit
         self._known = known
+        self.undecided: list[Node] = []
         self.open = False  # was there a directive whose branches may all be compiled?
 
     def known(self, node: Node) -> Answer:
@@ -79,6 +80,7 @@ class Flow:
         condition = node.child_by_field_name("condition")
         value = truth(condition, self.known) if condition else None
         if condition:
+            self.undecided += [condition] * (value is None)
             yield from self._expression(condition)
         left = []
         for branch, name in ((True, "consequence"), (False, "alternative")):

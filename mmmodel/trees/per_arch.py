@@ -79,7 +79,11 @@ class Arch:
         """The huge zero page, or any page if zap hands none over, followed through the gather."""
         if swap not in self._pursuits:
             pursuit = Pursuit(self.unit(swap))
-            for name in sorted(NAMES["hands over"]):
+            try:
+                called = NAMES["hands over"] & {place.split()[-1] for place in self.facts.zap.where}
+            except Unknown:
+                called = frozenset()
+            for name in sorted(called or NAMES["hands over"]):
                 pursuit.call(name, [1])
             if pursuit.stored:
                 pursuit.flush([path for path in pursuit.unit.paths() if path.endswith(("tlb.h", "memory.c", "gather.c"))

@@ -95,7 +95,8 @@ class Pursuit:
             given = arguments(node)
             positions = [i for i, argument in enumerate(given) if self._holds(argument, holders)]
             here = (*trail, definition.at(node))
-            if name in NAMES["puts mapping"] and self.tested:
+            alone = node.parent is None or node.parent.type != "argument_list"
+            if (name in NAMES["puts mapping"] and self.tested) or (name in NAMES["tests page"] and positions and alone):
                 self.tested.append(here)
             if positions:
                 holders |= {code_of(a)[1:] for a in given if code_of(a)[:1] == "&" and code_of(a)[1:].isidentifier()}

@@ -38,7 +38,8 @@ def truth(node: Node, known: Callable[[Node], Answer]) -> Answer:
     if node.type == "unary_expression" and operator == "!" and kids:
         return negated(truth(kids[0], known))
     if node.type == "binary_expression" and operator in ("&&", "||") and len(kids) == 2:
-        return combined(operator, truth(kids[0], known), truth(kids[1], known))
+        left = truth(kids[0], known)
+        return left if left is (operator == "||") else combined(operator, left, truth(kids[1], known))
     if callee(node) in SAY and len(arguments(node)) == 1:
         return truth(arguments(node)[0], known)
     if node.type == "number_literal":

@@ -1,7 +1,21 @@
 """Fixes and helpers in other shapes than the kernel's own: understood, or unknown with the reason; never guessed."""
 
 import pytest
-from small_trees import BASE, COUNTED, FLAG, HUGE, LOCKED, NUMBER, POINTER, SWAP_STATE, TESTED, ZAP, plant
+from small_trees import (
+    BASE,
+    COUNTED,
+    FLAG,
+    HUGE,
+    LOCKED,
+    NUMBER,
+    OOM,
+    POINTER,
+    REAPER,
+    SWAP_STATE,
+    TESTED,
+    ZAP,
+    plant,
+)
 
 import mmmodel as mm
 
@@ -102,6 +116,8 @@ KEEP = "bool keep(struct page *page) { return is_huge_zero_page(page); }\n"
         ("VM_BUG_ON_PAGE(is_huge_zero_page(page), page); put_page(page);", HIT),
         ("put_page(page); if (is_huge_zero_page(page)) put_huge_zero_page();", HIT),
         ("if (a && is_huge_zero_page(page)) return; put_page(page);", UNKNOWN),
+        ("if (is_huge_zero_page(page) == true) return; put_page(page);", UNKNOWN),
+        ("switch (is_huge_zero_page(page)) { case 0: put_page(page); }", UNKNOWN),
         ("\n#ifdef CONFIG_A\nif (is_huge_zero_page(page)) return;\n#endif\nput_page(page);", UNKNOWN),
         ("if (is_zero_thp(page)) return; put_page(page);", UNKNOWN),
     ],
@@ -133,6 +149,44 @@ def test_a_count_shared_by_all_archs(tmp_path):
 def test_a_zap_of_another_shape_is_unknown(tmp_path, hands_over):
     zap = ZAP.replace("tlb_remove_page(tlb, pmd_page(*pmd));\n    } else", hands_over + ";\n    } else")
     assert verdict(tmp_path, {HUGE: POINTER + zap}, "singular-put", "s390") == UNKNOWN
+
+
+def test_only_the_function_that_zap_calls_is_followed(tmp_path):
+    gather = "arch/s390/include/asm/tlb.h"
+    sized = "void tlb_remove_page_size(struct mmu_gather *tlb, struct page *p) { free_pages_and_swap_cache(&p, 1); }\n"
+    changed = {gather: BASE[gather] + sized, HUGE: POINTER + ZAP.replace("remove_page(", "remove_page_size(")}
+    assert verdict(tmp_path, changed, "singular-put", "s390") == SAFE
+
+
+@pytest.mark.parametrize(
+    ("limits", "reaper"),
+    [("0ul, -1ul", HIT), ("0, ~0UL", HIT), ("range.start, range.end", SAFE), ("0, TASK_SIZE", UNKNOWN)],
+)
+def test_what_the_reaper_gathers(tmp_path, limits, reaper):
+    assert verdict(tmp_path, {OOM: REAPER.replace("mm, 0, -1", f"mm, {limits}")}, "reaper-fullmm") == reaper
+
+
+@pytest.mark.parametrize(
+    ("body", "reaper"),
+    [
+        ("if (!tlb->fullmm) flush_tlb_range(tlb);", HIT),
+        ("if (tlb->fullmm) return; invalidate_range(tlb);", HIT),
+        ("if (tlb->fullmm) flush_tlb_mm(tlb->mm); else flush_tlb_range(tlb);", SAFE),
+        ("if (tlb->fullmm == 1) return; flush_tlb_range(tlb);", UNKNOWN),
+        ("bool last = tlb->fullmm; if (last) return; flush_tlb_range(tlb);", UNKNOWN),
+    ],
+)
+def test_the_flush_of_a_whole_mm(tmp_path, body, reaper):
+    gather = f"void tlb_flush(struct mmu_gather *tlb) {{ {body} }}\n#include <asm-generic/tlb.h>\n"
+    assert verdict(tmp_path, {"arch/arm64/include/asm/tlb.h": gather}, "reaper-fullmm") == reaper
+
+
+@pytest.mark.parametrize(
+    ("said", "found"), [("def_bool MMU", HIT), ("bool\n\tdefault y if MMU", HIT), ("def_bool n", "latent")]
+)
+def test_what_has_thp_by_default(tmp_path, said, found):
+    changed = {"arch/s390/Kconfig": f"config HAVE_ARCH_TRANSPARENT_HUGEPAGE\n\t{said}\n"}
+    assert verdict(tmp_path, changed, "singular-put", "s390") == found
 
 
 def test_predicates_of_predicates_take_no_time(tmp_path):
