@@ -223,6 +223,8 @@ class Files:
             source = self.source(path)
             if b"\0" in source:
                 raise Unknown(f"{path}: binary")
+            if source.startswith(b"version https://git-lfs"):
+                raise Unknown(f"{path}: a pointer of Git LFS")
             self._parsed[path] = File(source, list(items(parsed(source), path)))
         return self._parsed[path]
 

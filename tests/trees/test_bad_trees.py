@@ -23,6 +23,7 @@ def reasons(folder, **words):
     [
         (None, "No such file"),
         ("\0\x7fELF", "binary"),
+        ("version https://git-lfs.github.com/spec/v1\n", "a pointer of Git LFS"),
         ("int a;\n" + "1+" * LIMIT, "larger than 1 MB"),
         ("", "no zap_huge_pmd"),
         (BASE[HUGE][:150], "no zap_huge_pmd"),
