@@ -202,10 +202,10 @@ class Facts:
         sets = [i for i, node in enumerate(steps) if callee(node) in setting and names_used(node) & NAMES["count"]]
         if not sets:
             raise Unknown(f"{get.place}: sets no {', '.join(NAMES['count'])}")
+        last = max((i for i in range(len(steps)) if written(steps[i : i + 1], NAMES["number"])), default=-1)
         for i in sets:
-            last = max((j for j in range(i) if written(steps[j : j + 1], NAMES["number"])), default=0)
             barriers = passed(steps[last + 1 : i], steps[i]) & NAMES["write barrier"]
-            if callee(steps[i]) not in NAMES["releasing set"] and not barriers:
+            if last > i or (callee(steps[i]) not in NAMES["releasing set"] and not barriers):
                 return Fact("no order", (get.at(steps[i]),))
         return Fact("release", (get.at(steps[sets[-1]]),))
 

@@ -191,7 +191,7 @@ def opened(path: str | os.PathLike[str], rev: str | None = None) -> Iterator[Tre
     patience.start()
     try:
         if not rev or not rev.isprintable() or not commit.entries(""):
-            raise BuildError(f"{name} has no revision {rev!r}")
+            raise BuildError(f"{name} has no revision {rev[:80]!r}")
         yield commit
     finally:
         patience.cancel()

@@ -64,6 +64,11 @@ def test_locks(tmp_path, page, race):
     ("old", "new", "order"),
     [
         ("    WRITE_ONCE(huge_zero_pfn, n", "    smp_wmb();\n    WRITE_ONCE(huge_zero_pfn, n", HIT),
+        (
+            "    WRITE_ONCE(huge_zero_pfn, n",
+            "    atomic_set_release(&huge_zero_refcount, 2);\n    WRITE_ONCE(huge_zero_pfn, n",
+            HIT,
+        ),
         ("    atomic_set", "    if (weak)\n        smp_wmb();\n    atomic_set", HIT),
         ("    atomic_set", "#ifdef CONFIG_WEAK\n    smp_wmb();\n#endif\n    atomic_set", UNKNOWN),
         ("atomic_set(", "order(); atomic_set(", UNKNOWN),
