@@ -18,7 +18,7 @@ Conditions = tuple[tuple[Node, bool], ...]
 
 IFS = ("preproc_if", "preproc_ifdef")
 INSIDE = (*IFS, "preproc_elif", "preproc_elifdef", "preproc_else")
-MUCH, TRIES, LARGE = 20, 8, 500_000
+MUCH, TRIES, LARGE = 20, 8, 300_000
 """Lines in an error that is worth another try, or before its cause; how many tries a file of that many bytes gets."""
 
 AROUND = ("linkage_specification", "declaration_list", "ERROR")
@@ -223,6 +223,8 @@ class Files:
             source = self.source(path)
             if b"\0" in source:
                 raise Unknown(f"{path}: binary")
+            if source.startswith(b"version https://git-lfs"):
+                raise Unknown(f"{path}: a pointer of Git LFS")
             self._parsed[path] = File(source, list(items(parsed(source), path)))
         return self._parsed[path]
 

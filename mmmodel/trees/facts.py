@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from itertools import islice
 
 from tree_sitter import Node
@@ -13,28 +14,47 @@ from .names import NAMES
 from .release import Fact, Pursuit, names_used
 from .tree import Tree, Unknown, plain, remembered
 from .unit import Answer, Unit
-from .writes import held_at, written
+from .writes import held_at, passed, written
 
 HUGE, OOM, SWAP_STATE = "mm/huge_memory.c", "mm/oom_kill.c", "mm/swap_state.c"
 FIXED: dict[str, Answer] = {"CONFIG_MMU": True, "CONFIG_TRANSPARENT_HUGEPAGE": True,
                             "CONFIG_PERSISTENT_HUGE_ZERO_FOLIO": False}  # fmt: skip
 """The configuration that is asked about, besides SWAP and what the arch selects."""
 
-WHOLE = [["0", end] for end in ("-1", "-1UL", "~0", "~0UL", "ULONG_MAX")]
-"""The ranges that are a whole mm."""
+WHOLE = [["0", end] for end in ("-1", "~0", "ULONG_MAX")]
+"""The ranges that are a whole mm, less the suffixes of numbers."""
 
 STEPS = 1000
 """Calls and assignments of a function that are looked at."""
 
 
-def steps_of(unit: Unit, function: Definition) -> list[Node]:
-    """The calls and assignments that a function may reach.
+def steps_of(unit: Unit, function: Definition, known: Callable[[Node], Answer] = lambda _: None) -> list[Node]:
+    """What a function may reach, in order. known: as in Flow.
 
-    Raises Unknown if it cannot be parsed, or is longer than any of the kernel's.
+    Raises Unknown if it cannot be parsed, is longer than any of the kernel's, or depends on a configuration.
     """
-    steps = list(islice(Flow(unit, lambda _: None).run(function), STEPS))
-    if len(steps) == STEPS:
-        raise Unknown(f"{function.place}: too long")
+    flow = Flow(unit, known)
+    steps = list(islice(flow.run(function), STEPS))
+    if len(steps) == STEPS or flow.open:
+        raise Unknown(f"{function.place}: {'depends on a configuration' if flow.open else 'too long'}")
+    return steps
+
+
+def in_sight(unit: Unit, function: Definition, *roles: str) -> list[Node]:
+    """The same of a function whose helpers in this file do nothing with the names of the roles.
+
+    Raises Unknown if one does.
+    """
+    steps = steps_of(unit, function)
+    names, todo, seen = frozenset[str]().union(*(NAMES[role] for role in roles)), steps[:], set[str]()
+    while todo:
+        if (name := callee(todo.pop())) in seen or name in names:
+            continue
+        seen.add(name)
+        for helper in unit.definitions.get(name, []):
+            if helper.body and (found := names_used(helper.body) & names):
+                raise Unknown(f"{helper.place}: {min(found)} in a helper was not understood")
+            todo += list(within(helper.body)) if helper.body else []
     return steps
 
 
@@ -113,7 +133,12 @@ class Facts:
                 return True
             return None
 
-        reached = list(Flow(self.huge, known).run(zap))
+        reached = steps_of(self.huge, zap, known)
+        for node in reached:
+            taken = [code_of(argument) for argument in arguments(node)[:1]] == zap.params[:1]
+            hidden = taken and callee(node) not in NAMES["hands over"] | NAMES["gather notes"]
+            if hidden or callee(node) in NAMES["puts by count"]:
+                raise Unknown(f"{zap.at(node)} was not understood")
         for value, role in (("gather", "hands over"), ("put", "puts mapping")):
             if found := [zap.at(node) for node in reached if callee(node) in NAMES[role]]:
                 return Fact(value, tuple(found)) if tests or value == "put" else self._normal_only(zap)
@@ -137,15 +162,18 @@ class Facts:
         if not (get := self.huge.find(NAMES["get for mm"])):
             self.says_nothing_of(HUGE, "zap", *sorted(NAMES["mm flag"]))
             return Fact("mapping", (f"{self.there.where[0]}, no flag of the mm",))
-        for node in steps_of(self.huge, get):
+        ordering = NAMES["acquiring test"] | NAMES["plain test"]
+        steps = steps_of(self.huge, get, lambda node: True if callee(node) in ordering else None)
+        for i, node in enumerate(steps):
             name = callee(node)
             if name and names_used(node) & NAMES["mm flag"] and "set" not in name.split("_"):
-                branch = node
-                while branch.parent and branch != get.node and branch.type != "if_statement":
-                    branch = branch.parent
-                barriers = {callee(part) for part in within(branch)} & NAMES["read barrier"]
-                acquires = name in NAMES["acquiring test"] or name.endswith("_acquire") or barriers
-                return Fact("acquire" if acquires else "no order", (get.at(node),))
+                if name in NAMES["acquiring test"] or name.endswith("_acquire"):
+                    return Fact("acquire", (get.at(node),))
+                read = next((step for step in steps[i + 1 :] if names_used(step) & NAMES["pointer"]), None)
+                if name not in ordering or not read:
+                    raise Unknown(f"{get.at(node)} was not understood")
+                barriers = passed(steps[i + 1 : steps.index(read)], read) & NAMES["read barrier"]
+                return Fact("acquire" if barriers else "no order", (get.at(node),))
         raise Unknown(f"{get.place}: no test of the mm's flag")
 
     @remembered
@@ -154,10 +182,11 @@ class Facts:
         where, held = list[str](), list[set[str]]()
         for role in ("get", "shrink"):
             function = self.huge.need(NAMES[role], HUGE)
-            steps = steps_of(self.huge, function)
+            steps = in_sight(self.huge, function, "number", "pointer", "locks", "unlocks", "guards")
             numbers, pointers = written(steps, NAMES["number"]), written(steps, NAMES["pointer"])
             if not numbers or not pointers:
-                if where or not (numbers or pointers):
+                other = NAMES["number" if pointers else "pointer"]
+                if where or not (numbers or pointers) or self.huge.mentions(other):
                     raise Unknown(f"{function.place}: its writes were not understood")
                 return Fact("none", (f"{function.place}, {'no' if pointers else 'only'} huge_zero_pfn",))
             where.append(function.at(numbers[0], "huge_zero_pfn"))
@@ -168,16 +197,17 @@ class Facts:
     def publication(self) -> Fact:
         """The count that publishes pointer and number: set with a release, or with no order."""
         get = self.huge.need(NAMES["get"], HUGE)
-        steps = steps_of(self.huge, get)
+        steps = in_sight(self.huge, get, "count", "write barrier")
         setting = NAMES["plain set"] | NAMES["releasing set"]
         sets = [i for i, node in enumerate(steps) if callee(node) in setting and names_used(node) & NAMES["count"]]
         if not sets:
             raise Unknown(f"{get.place}: sets no {', '.join(NAMES['count'])}")
-        node = steps[sets[-1]]
-        last = max((i for i in range(sets[-1]) if written(steps[i : i + 1], NAMES["number"])), default=0)
-        between = {callee(step) for step in steps[last + 1 : sets[-1]]}
-        ordered = callee(node) in NAMES["releasing set"] or between & NAMES["write barrier"]
-        return Fact("release" if ordered else "no order", (get.at(node),))
+        last = max((i for i in range(len(steps)) if written(steps[i : i + 1], NAMES["number"])), default=-1)
+        for i in sets:
+            barriers = passed(steps[last + 1 : i], steps[i]) & NAMES["write barrier"]
+            if last > i or (callee(steps[i]) not in NAMES["releasing set"] and not barriers):
+                return Fact("no order", (get.at(steps[i]),))
+        return Fact("release", (get.at(steps[sets[-1]]),))
 
     @remembered
     def reaper(self) -> Fact:
@@ -185,9 +215,11 @@ class Facts:
         unit, gathered = self.unit(OOM), list[Fact]()
         for reaper in (d for name in sorted(NAMES["reaper"]) for d in unit.definitions.get(name, [])):
             for node in steps_of(unit, reaper):
-                limits = [code_of(argument) for argument in arguments(node)[2:]]
+                limits = [code_of(argument).upper().rstrip("UL") for argument in arguments(node)[2:]]
                 if callee(node) in NAMES["gathers"] | NAMES["gathers whole"]:
                     whole = callee(node) in NAMES["gathers whole"] or limits in WHOLE
+                    if not whole and limits and not ("START" in limits[0] and "END" in limits[-1]):
+                        raise Unknown(f"{reaper.at(node)} of {', '.join(limits)} was not understood")
                     gathered.append(Fact("whole mm" if whole else "per vma", (reaper.at(node),)))
         if gathered:
             return max(gathered)

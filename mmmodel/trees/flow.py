@@ -23,6 +23,8 @@ class Flow:
     def __init__(self, unit: Unit, known: Callable[[Node], Answer]) -> None:
         self.unit = unit
         self._known = known
+        self.undecided: list[Node] = []
+        self.open = False  # was there a directive whose branches may all be compiled?
 
     def known(self, node: Node) -> Answer:
         """What is known of a condition: its configuration, or what was asked for."""
@@ -30,7 +32,7 @@ class Flow:
         return self._known(node) if said is None else said
 
     def run(self, definition: Definition) -> Steps:
-        """Calls, assignments and initialised declarations that a definition reaches.
+        """Calls, assignments, initialised declarations and returns that a definition reaches.
 
         Raises Unknown if its body cannot be parsed.
         """
@@ -61,6 +63,7 @@ class Flow:
     def _directive(self, node: Node) -> Steps:
         """The branches of a directive that are compiled, or may be."""
         taken, other = self.unit.taken(node), node.child_by_field_name("alternative")
+        self.open |= taken is None
         skipped = (other, node.child_by_field_name("name"), node.child_by_field_name("condition"))
         left = []
         if taken is not False:
@@ -77,6 +80,7 @@ class Flow:
         condition = node.child_by_field_name("condition")
         value = truth(condition, self.known) if condition else None
         if condition:
+            self.undecided += [condition] * (value is None)
             yield from self._expression(condition)
         left = []
         for branch, name in ((True, "consequence"), (False, "alternative")):
@@ -99,6 +103,6 @@ class Flow:
             kids = [kids[0], *([] if value is False else [kids[1]]), *([] if value is True else [kids[2]])]
         for part in kids:
             yield from self._expression(part)
-        if node.type in ("call_expression", "assignment_expression", "init_declarator"):
+        if node.type in ("call_expression", "assignment_expression", "init_declarator", "return_statement"):
             yield node
         return False

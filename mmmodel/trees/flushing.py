@@ -10,8 +10,12 @@ from .c import Definition, callee, code_of
 from .flow import Flow
 from .names import NAMES
 from .per_arch import Arch
-from .release import Fact
+from .release import Fact, names_used, sides
+from .tree import Unknown
 from .unit import Answer, Unit
+
+FLUSHING = ("flush", "inval", "tlbi", "purge")
+"""What is in the names of functions that flush a TLB."""
 
 Calls = dict[str, str]
 """Names of functions that are called, and where."""
@@ -30,17 +34,22 @@ def whole(value: bool, name: str) -> Callable[[Node], Answer]:
 def flushes(unit: Unit, definition: Definition, value: bool) -> Calls:
     """The flushes that a definition ends in when fullmm is `value`: calls named so, of what is defined elsewhere.
 
-    Raises Unknown if a definition cannot be parsed.
+    Raises Unknown if a definition cannot be parsed, or uses fullmm in a way that is not known.
     """
     found, todo, seen = Calls(), [definition], set[Definition]()
     while todo:
         if (here := todo.pop()) not in seen:
             seen.add(here)
-            for node in Flow(unit, whole(value, "fullmm")).run(here):
+            flow = Flow(unit, whole(value, "fullmm"))
+            for node in flow.run(here):
+                if node.type in ("init_declarator", "assignment_expression"):
+                    flow.undecided += [side for side in sides(node)[1:] if side]
                 called = unit.definitions.get(callee(node), [])
                 todo += called
-                if not called and "flush" in callee(node):
+                if not called and any(word in callee(node) for word in FLUSHING):
                     found.setdefault(callee(node), here.at(node))
+            if value and any("fullmm" in names_used(node) for node in flow.undecided):
+                raise Unknown(f"{here.place}: what fullmm does was not understood")
     return found
 
 

@@ -10,6 +10,8 @@ from .selects import THP, Kconfig
 from .tree import Unknown, remembered
 from .unit import Unit
 
+MM = "include/linux/mm.h"
+
 
 class Arch:
     """What the audit needs to know of an arch."""
@@ -65,13 +67,23 @@ class Arch:
         unit = Unit(self.files, {**FIXED, **chosen, "CONFIG_SWAP": swap}, self.name)
         for path in [*self.gather_files(), "include/linux/swap.h", *[SWAP_STATE] * swap, "mm/swap.c"]:
             unit.include(path)
+        if any(
+            name.encode() in source
+            for source in ([self.files.source(MM)] if self.files.has(MM) else [])
+            for name in NAMES["tests page"]
+        ):
+            unit.include(MM)  # put_page itself may look for the huge zero page
         return unit
 
     def pursuit(self, swap: bool) -> Pursuit:
         """The huge zero page, or any page if zap hands none over, followed through the gather."""
         if swap not in self._pursuits:
             pursuit = Pursuit(self.unit(swap))
-            for name in sorted(NAMES["hands over"]):
+            try:
+                called = NAMES["hands over"] & {place.split()[-1] for place in self.facts.zap.where}
+            except Unknown:
+                called = frozenset()
+            for name in sorted(called or NAMES["hands over"]):
                 pursuit.call(name, [1])
             if pursuit.stored:
                 pursuit.flush([path for path in pursuit.unit.paths() if path.endswith(("tlb.h", "memory.c", "gather.c"))

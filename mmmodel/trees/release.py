@@ -7,11 +7,11 @@ from typing import NamedTuple
 
 from tree_sitter import Node
 
-from .c import Definition, arguments, callee, code_of, within
+from .c import Definition, arguments, callee, code_of, parts, within
 from .flow import Flow
 from .names import NAMES
 from .tree import Unknown
-from .unit import Answer, Unit
+from .unit import Answer, Unit, truth
 
 Trail = tuple[str, ...]
 """Places that lead to a place: `file:line name`."""
@@ -36,6 +36,7 @@ class Pursuit:
         self.by_count: list[Trail] = []
         self.tested: list[Trail] = []
         self.stored: dict[str, Trail] = {}
+        self._answers: dict[tuple[str, tuple[int, ...]], Answer] = {}
         self._seen: set[tuple[str, tuple[int, ...]]] = set()
 
     def call(self, name: str, positions: Sequence[int], trail: Trail = ()) -> None:
@@ -79,49 +80,90 @@ class Pursuit:
     def body(self, definition: Definition, holders: set[str], trail: Trail) -> list[str]:
         """Follow it through a definition where `holders` hold it; the names that are called there."""
 
-        def holds(node: Node) -> bool:
-            return any(
-                (part.type == "identifier" and code_of(part) in holders)
-                or (part.type == "field_identifier" and code_of(part) in self.stored)
-                for part in within(node)
-            )
-
-        def known(node: Node) -> Answer:
-            name = callee(node)
-            if name in NAMES["tests page"]:
-                recognised = any(holds(argument) for argument in arguments(node))
-            else:
-                sides = code_of(node.child_by_field_name("operator")) == "==" and names_used(node) & NAMES["pointer"]
-                recognised = bool(sides) and holds(node)
-            if recognised:
-                self.tested.append((*trail, definition.at(node, name or "compared")))
-            return True if recognised else None
-
+        told: dict[str, Answer] = {}
+        known = self._conditions(definition, holders, told, trail)
+        before = len(self.tested)
         called = []
         for node in Flow(self.unit, known).run(definition):
             if node.type != "call_expression":
-                self._keep(node, holders, holds, (*trail, definition.at(node)))
+                left, right = sides(node)
+                told[code_of(left)] = truth(right, known) if right else None
+                self._keep(node, holders, (*trail, definition.at(node)))
                 continue
             name = callee(node)
             called.append(name)
             given = arguments(node)
-            positions = [i for i, argument in enumerate(given) if holds(argument)]
+            positions = [i for i, argument in enumerate(given) if self._holds(argument, holders)]
             here = (*trail, definition.at(node))
-            if name in NAMES["puts mapping"] and self.tested:
+            alone = node.parent is None or node.parent.type != "argument_list"
+            if (name in NAMES["puts mapping"] and self.tested) or (name in NAMES["tests page"] and positions and alone):
                 self.tested.append(here)
             if positions:
                 holders |= {code_of(a)[1:] for a in given if code_of(a)[:1] == "&" and code_of(a)[1:].isidentifier()}
-                if name in NAMES["puts by count"]:
+                puts, tests = len(self.by_count), len(self.tested)
+                if name in NAMES["puts by count"] and not self._tests(name):
                     self.by_count.append(here)
                 else:
                     self.call(name, positions, here)
+                if len(self.by_count) > puts and tests > before:
+                    raise Unknown(f"{here[-1]}: puts the page by its count after a test that was not understood")
         return called
 
-    def _keep(self, node: Node, holders: set[str], holds: Callable[[Node], bool], trail: Trail) -> None:
+    def _tests(self, name: str) -> bool:
+        """Does a function that puts by the count look for the huge zero page itself?"""
+        return any(names_used(d.node) & NAMES["tests page"] for d in self.unit.definitions.get(name, []))
+
+    def _holds(self, node: Node, holders: set[str]) -> bool:
+        """Does an expression hold it?"""
+        return any(
+            (part.type == "identifier" and code_of(part) in holders)
+            or (part.type == "field_identifier" and code_of(part) in self.stored)
+            for part in within(node)
+        )
+
+    def _conditions(
+        self, definition: Definition, holders: set[str], told: dict[str, Answer], trail: Trail
+    ) -> Callable[[Node], Answer]:
+        """What conditions in a definition say of the huge zero page. told: what variables there say."""
+
+        def known(node: Node) -> Answer:
+            operator, name = code_of(node.child_by_field_name("operator")), callee(node)
+            positions = [i for i, argument in enumerate(arguments(node)) if self._holds(argument, holders)]
+            compared = operator in ("==", "!=") and names_used(node) & NAMES["pointer"] and self._holds(node, holders)
+            if not compared and name not in NAMES["tests page"]:
+                return (
+                    self._predicate(definition.at(node), name, positions, trail)
+                    if positions
+                    else told.get(code_of(node))
+                )
+            if not compared and not positions:
+                return None
+            self.tested.append((*trail, definition.at(node, name or "compared")))
+            return operator != "!="
+
+        return known
+
+    def _predicate(self, place: str, name: str, positions: Sequence[int], trail: Trail) -> Answer:
+        """What a function says of the huge zero page, if all it does is to return something.
+
+        Raises Unknown if it is defined elsewhere, and its name speaks of zero.
+        """
+        if (key := (name, tuple(positions))) not in self._answers:
+            self._answers[key] = None  # for one that calls itself
+            found = self.unit.definitions.get(name, [])
+            if not found and "zero" in name.split("_"):
+                raise Unknown(f"{place} was not understood")
+            said = [part for d in found if d.body for part in parts(d.body) if parts(part)]
+            if len(found) == len(said) == 1 and said[0].type in ("return_statement", "expression_statement"):
+                params = {found[0].params[i] for i in positions if i < len(found[0].params)}
+                here = self._conditions(found[0], params, {}, (*trail, place))
+                self._answers[key] = truth(parts(said[0])[0], here)
+        return self._answers[key]
+
+    def _keep(self, node: Node, holders: set[str], trail: Trail) -> None:
         """What an assignment makes hold the page: a variable, or a field."""
-        left = node.child_by_field_name("left") or node.child_by_field_name("declarator")
-        right = node.child_by_field_name("right") or node.child_by_field_name("value")
-        if left is None or right is None or not holds(right):
+        left, right = sides(node)
+        if left is None or right is None or not self._holds(right, holders):
             return
         while left.type in ("subscript_expression", "pointer_declarator", "array_declarator", "pointer_expression"):
             left = left.child_by_field_name("argument") or left.child_by_field_name("declarator") or left.children[-1]
@@ -129,6 +171,12 @@ class Pursuit:
             self.stored.setdefault(code_of(left.child_by_field_name("field")), trail)
         elif left.type == "identifier":
             holders.add(code_of(left))
+
+
+def sides(node: Node) -> tuple[Node | None, Node | None]:
+    """What an assignment or initialised declaration writes, and its value."""
+    left, right = ("left", "right") if node.type == "assignment_expression" else ("declarator", "value")
+    return node.child_by_field_name(left), node.child_by_field_name(right)
 
 
 def names_used(node: Node) -> set[str]:

@@ -62,9 +62,11 @@ class Kconfig:
         for where, symbol, words in self._said:
             if words[:2] == ["select", wanted]:
                 condition = " ".join(words[3:]) or ("" if symbol in plain else symbol)
-            elif symbol == wanted and words[0] in ("def_bool", "default") and words[1:2] == ["y"]:
+            elif symbol == wanted and words[0] in ("def_bool", "default") and words[1:2] not in ([], ["n"]):
                 depends = [" ".join(w[2:]) for _, other, w in self._said if other == wanted and w[0] == "depends"]
-                condition = " && ".join([" ".join(words[3:])] * (len(words) > 3) + depends)
+                condition = " && ".join(
+                    [w for w in (" ".join(words[1:2]), " ".join(words[3:])) if w not in ("", "y")] + depends
+                )
             else:
                 continue
             found.append((bool(condition), f"{where} {wanted}" + f" if {condition}" * bool(condition)))

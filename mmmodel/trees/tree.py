@@ -16,7 +16,7 @@ from ..words import BuildError
 
 T = TypeVar("T")
 
-LIMIT = 2_000_000
+LIMIT = 1_000_000
 """Bytes of a file that is read; the largest one needed has 211 KB."""
 
 
@@ -191,7 +191,7 @@ def opened(path: str | os.PathLike[str], rev: str | None = None) -> Iterator[Tre
     patience.start()
     try:
         if not rev or not rev.isprintable() or not commit.entries(""):
-            raise BuildError(f"{name} has no revision {rev!r}")
+            raise BuildError(f"{name} has no revision {rev[:80]!r}")
         yield commit
     finally:
         patience.cancel()

@@ -7,10 +7,13 @@ from posixpath import basename
 
 from tree_sitter import Node
 
-from .c import Definition, Files, arguments, callee, code_of, parts
+from .c import Definition, Files, arguments, callee, code_of, parts, within
 from .tree import Unknown
 
 Answer = bool | None
+
+SAY = ("likely", "unlikely", "WARN_ON", "WARN_ON_ONCE")
+"""Macros that are as true as their argument."""
 
 
 def negated(value: Answer) -> Answer:
@@ -35,8 +38,9 @@ def truth(node: Node, known: Callable[[Node], Answer]) -> Answer:
     if node.type == "unary_expression" and operator == "!" and kids:
         return negated(truth(kids[0], known))
     if node.type == "binary_expression" and operator in ("&&", "||") and len(kids) == 2:
-        return combined(operator, truth(kids[0], known), truth(kids[1], known))
-    if callee(node) in ("likely", "unlikely") and len(arguments(node)) == 1:
+        left = truth(kids[0], known)
+        return left if left is (operator == "||") else combined(operator, left, truth(kids[1], known))
+    if callee(node) in SAY and len(arguments(node)) == 1:
         return truth(arguments(node)[0], known)
     if node.type == "number_literal":
         return code_of(node).strip("0xXuUlL") != ""
@@ -123,8 +127,19 @@ class Unit:
         return sorted(self._included)
 
     def find(self, names: Iterable[str]) -> Definition | None:
-        """The first definition of any of the names."""
-        return next((found for name in names for found in self.definitions.get(name, [])), None)
+        """The definition of any of the names.
+
+        Raises Unknown if there are several.
+        """
+        found = [definition for name in sorted(names) for definition in self.definitions.get(name, [])]
+        if len(found) > 1:
+            raise Unknown(f"{found[1].place}: a second definition")
+        return found[0] if found else None
+
+    def mentions(self, names: Iterable[str]) -> bool:
+        """Does one of its functions use one of the names?"""
+        every = (part for found in self.definitions.values() for one in found for part in within(one.node))
+        return any(part.type == "identifier" and code_of(part) in names for part in every)
 
     def need(self, names: Iterable[str], where: str) -> Definition:
         """The same.

@@ -23,7 +23,8 @@ def reasons(folder, **words):
     [
         (None, "No such file"),
         ("\0\x7fELF", "binary"),
-        ("int a;\n" + "1+" * LIMIT, "larger than 2 MB"),
+        ("version https://git-lfs.github.com/spec/v1\n", "a pointer of Git LFS"),
+        ("int a;\n" + "1+" * LIMIT, "larger than 1 MB"),
         ("", "no zap_huge_pmd"),
         (BASE[HUGE][:150], "no zap_huge_pmd"),
         ("unsigned no_huge_zero_page_here;\nint zap_huge_pmd(void) { }", "was not understood"),
