@@ -108,7 +108,7 @@ def described(source: str, question: Question, _: Sign) -> dict[str, Any]:
 ANSWERS = {"verdict": decided, "picture": pictured, "described": described}
 
 
-def answered(kind: str, source: str, question: str, sign: Sign) -> str:
+def reply(kind: str, source: str, question: str, sign: Sign) -> str:
     """Answer a question; an error of the reader's is an answer too, in one line. sign: hears how many states."""
     try:
         found = ANSWERS[kind](source, json.loads(question), sign)

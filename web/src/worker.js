@@ -23,7 +23,7 @@ async function start({ wasm, stdlib, model }) {
     stdLibURL: "https://page.invalid/python_stdlib.zip",
   });
   python.unpackArchive(await unpacked(model), "zip", { extractDir: "/lib/python3.14/site-packages" });
-  return python.pyimport("mmmodel.report.inside").answered;
+  return python.pyimport("mmmodel.report.inside").reply;
 }
 
 let answer;
