@@ -36,18 +36,19 @@ if TYPE_CHECKING:
     from .study.at_a_glance import presets as presets
     from .study.matrix import matrix as matrix
     from .study.scope import scope as scope
+    from .trees.report import audit as audit
     from .words import BuildError as BuildError
 
 __version__ = "0.1.0"
 
 _HOME = {
     "Build": "build.composed", "BuildError": "words", "Patch": "kernel.overlay", "Var": "kernel.machine",
-    "Verdict": "explore.verdict", "answer": "learn.answers", "banner": "show.tables", "check": "explore.checking",
-    "claim": "claims", "data": "data", "explorer": "show.toggles", "figures": "show.figures", "hint": "learn.answers",
-    "matrix": "study.matrix", "predict": "learn.predictions", "presets": "study.at_a_glance",
-    "program": "explore.checking", "progress": "learn.progress", "scenario": "explore.checking",
-    "scope": "study.scope", "solution": "learn.answers", "stepper": "show.stepper", "trace": "explore.tracing",
-    "try_patch": "learn.attempts",
+    "Verdict": "explore.verdict", "answer": "learn.answers", "audit": "trees.report", "banner": "show.tables",
+    "check": "explore.checking", "claim": "claims", "data": "data", "explorer": "show.toggles",
+    "figures": "show.figures", "hint": "learn.answers", "matrix": "study.matrix", "predict": "learn.predictions",
+    "presets": "study.at_a_glance", "program": "explore.checking", "progress": "learn.progress",
+    "scenario": "explore.checking", "scope": "study.scope", "solution": "learn.answers", "stepper": "show.stepper",
+    "trace": "explore.tracing", "try_patch": "learn.attempts",
 }  # fmt: skip
 """Where each name of the interface lives, if it is no module itself."""
 

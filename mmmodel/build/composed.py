@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from copy import deepcopy
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
@@ -15,6 +15,7 @@ from ..words import BuildError as BuildError
 from ..words import choose as choose
 from .accepted import accepted, overridden
 from .effect import lost
+from .nearest import nearest_build
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,18 @@ class Build:
     thp: bool | None = None
     debug_vm: bool = False
     patches: tuple[str | type[Patch], ...] = ()
+    differs: tuple[str, ...] = field(default=(), init=False, repr=False, compare=False)
+
+    @classmethod
+    def from_audit(cls, report: Any, arch: str, swap: bool = True) -> Build:
+        """The build nearest to an audited tree (see mm.audit); what it has otherwise is in `differs`, and in `notes`.
+
+        Raises BuildError for an arch that is not modelled.
+        """
+        version, patches, differs = nearest_build(report)
+        build = cls(version, arch, swap, patches=patches)
+        object.__setattr__(build, "differs", differs)
+        return build
 
     def __post_init__(self) -> None:
         choose("version", self.version, VERSIONS)
@@ -102,7 +115,7 @@ class Build:
     @property
     def notes(self) -> list[str]:
         """What a reader could misunderstand about the build, a sentence each: patches without effect, or in part."""
-        notes = [f"hypothetical: {self.arch} has no THP"] * self.hypothetical
+        notes = [f"hypothetical: {self.arch} has no THP"] * self.hypothetical + list(self.differs)
         for name, (reason, whole) in self._lost().items():
             if reason:
                 notes.append(f"{name} has {'no effect' if whole else 'an effect in part only'}: {reason}")

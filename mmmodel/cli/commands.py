@@ -1,4 +1,4 @@
-"""The command line: mmmodel trace | verdict | matrix | run | meeting | lab."""
+"""The command line: mmmodel trace | verdict | matrix | audit | run | meeting | lab."""
 
 import csv
 import io
@@ -15,6 +15,7 @@ from typing import Any
 import click
 
 from ..build.composed import Build
+from ..kernel.arches import ARCHES
 from ..report.notebooks import UsageError
 from ..words import BuildError
 from .patch_files import load, named, stack
@@ -223,6 +224,32 @@ def matrix(archs: tuple[str, ...], versions: tuple[str, ...], patches: tuple[str
     for reason in frame.attrs["left_out"]:
         click.echo(f"note: left out: {reason}", err=True)
     sys.exit(exit_status(frame["status"]))
+
+
+@main.command()
+@click.argument("tree")
+@click.option("--rev", help="A revision of the git repository TREE, read without a checkout; of a bare one: HEAD.")
+@click.option("--arch", "archs", multiple=True, help="Repeat for several; default all of the tree.")
+@FORMAT
+def audit(tree: str, rev: str | None, archs: tuple[str, ...], format_: str) -> None:
+    """Which of five faults of the huge zero page are in a kernel source TREE (extra: audit).
+
+    Exit status: 0 none, 1 an arch is affected.
+
+    Example: mmmodel audit ~/linux --rev v4.6.2 --arch s390 --arch x86
+    """
+    from ..trees.report import Judgement
+    from ..trees.report import audit as read
+
+    report = read(tree, rev, archs)
+    show(Judgement._fields, report.rows, format_)
+    if format_ == "table":
+        click.echo("\n" + "\n".join(report.summary()))
+        modelled = next((arch for arch in ("s390", *ARCHES) if arch in {row.arch for row in report.rows}), "s390")
+        near = Build.from_audit(report, modelled)
+        click.echo(f"nearest model version: {' with '.join((near.version, *map(str, near.patches)))}")
+        note(near)
+    sys.exit(report.affected)
 
 
 @contextmanager

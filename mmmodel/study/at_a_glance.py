@@ -81,7 +81,7 @@ def _looked_at(verdicts: Verdicts) -> str:
 def differences(before: Build, after: Build) -> list[str]:
     """Which toggles differ, from what to what."""
     found = []
-    for name in (f.name for f in fields(Build)):
+    for name in (f.name for f in fields(Build) if f.compare):
         was, now = (_value(getattr(b, name)) for b in (before, after))
         if was != now:
             found.append(f"{name} {was} → {now}")
