@@ -48,7 +48,7 @@ def year(date: str) -> float:
     return parts[0] + (parts[1] - 1 + day / 31) / 12
 
 
-def effects(effect: str) -> list[tuple[str, str, str]]:
+def clauses(effect: str) -> list[tuple[str, str, str]]:
     """What an event does: verb, fault, and what limits it. `closes a and b in c; opens d` has three."""
     found = []
     for clause in effect.split("; "):
@@ -63,7 +63,7 @@ def spans() -> list[Span]:
     """Each fault of ABOUT: the first opening, the last whole close, all events that name it as opened or closed."""
     marks: dict[str, list[Mark]] = {fault: [] for fault in ABOUT}
     for row in rows("events"):
-        for verb, fault, rest in effects(row["effect"]):
+        for verb, fault, rest in clauses(row["effect"]):
             marks[fault].append(Mark(year(row["date"]), row["label"], verb, rest))
     found = []
     for fault, events in marks.items():
@@ -78,5 +78,5 @@ def others() -> list[Mark]:
     return [
         Mark(year(row["date"]), row["label"], "none", row["what"])
         for row in rows("events")
-        if not effects(row["effect"])
+        if not clauses(row["effect"])
     ]

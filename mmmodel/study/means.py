@@ -1,0 +1,111 @@
+"""The faults of the huge zero page in the model: is one in a build? And what would have caught it?"""
+
+from collections.abc import Sequence
+from functools import cache
+from typing import NamedTuple
+
+import pandas as pd
+
+from ..build.composed import Build
+from ..explore.checking import check
+from ..explore.scenarios import lacking
+from ..explore.sequential import SEQUENTIAL
+from ..explore.verdict import Verdict
+from .audits import recorded
+from .decision import COUNTER
+from .guards import guarded, stops_at
+from .matrix import matrix
+from .references import EVENTS
+
+MENDED = ("quick-hack", "swapn-macro")
+"""The report hides what comes after it: to look for the others its counter is mended."""
+
+
+class Question(NamedTuple):
+    """How to ask a build for a fault: the scenario, what breaks in it, under which order, what is out of the way.
+
+    needs: a kernel function without which there is nothing to ask.
+    """
+
+    scenario: str
+    breaks: str
+    memory: str = "sc"
+    mended: tuple[str, ...] = MENDED
+    needs: str = ""
+
+
+ASKED = {
+    "zap-race": Question("zap-vs-shrinker", "stale-read"),
+    "singular-put": Question("two-mappings", COUNTER, mended=()),
+    "reaper-fullmm": Question("reaper-vs-shrinker", "stale-read"),
+    "pfn-race": Question("fault-vs-shrinker", "recognised"),
+    "pfn-order": Question("fault-unmap-vs-shrinker", "recognised", "arch", (*MENDED, "pfn-lock-relaxed"), "publish"),
+    "mm-flag-order": Question("threads-vs-shrinker", "recognised", "arch", (*MENDED, "pfn-lock"), "test_huge_zero"),
+}
+
+
+@cache
+def asked(fault: str, version: str, arch: str, swap: bool = True, memory: str = "") -> Verdict | None:
+    """The verdict that tells whether a fault is in a build; None if it has nothing that the fault could be in.
+
+    memory: of a fault that does not depend on it: sc, or arch.
+    """
+    question = ASKED[fault]
+    build = Build(version, arch, swap, patches=question.mended)
+    if lacking(question.scenario, build) or not hasattr(build.kernel_class, question.needs or "boot_mm"):
+        return None
+    cpus = 2 if question.scenario == "fault-vs-shrinker" else None
+    return check(build, question.scenario, cpus, memory=memory or question.memory)
+
+
+def found_in(archs: Sequence[str]) -> pd.DataFrame:
+    """Which faults are in which version, by the steps as they come (sc): rows of mm.matrix, and `fault`, `found`."""
+    names = {q.scenario: fault for fault, q in ASKED.items() if q.memory == "sc"}
+    groups = {q.mended: [s for s, f in names.items() if ASKED[f].mended == q.mended] for q in ASKED.values()}
+    tables = [matrix(archs, scenarios=mine, patches=[mended]) for mended, mine in groups.items() if mine]
+    table = pd.concat(tables, ignore_index=True)
+    table["fault"] = table.scenario.map(names)
+    return table.assign(found=table.broken == table.fault.map({fault: q.breaks for fault, q in ASKED.items()}))
+
+
+def there(fault: str, verdict: Verdict | None) -> bool:
+    """Does the verdict tell of the fault?"""
+    return verdict is not None and verdict.broken == ASKED[fault].breaks
+
+
+FIRST = {
+    "singular-put": ("v4.6", "s390", "v4.7.4"),
+    "reaper-fullmm": ("v4.7", "s390", "v4.7.4"),
+    "pfn-race": ("v5.13", "s390", "v5.14"),
+    "pfn-order": ("v5.13", "arm64", "v5.14"),
+    "mm-flag-order": ("v6.1.184", "arm64", "v6.1.192"),
+}
+"""Where each fault is looked for: a version, an arch that has it, and the version of a real tree that was audited."""
+
+
+class Try(NamedTuple):
+    """Did it find the fault, and what did it say?"""
+
+    found: bool
+    words: str
+
+
+@cache
+def tried(fault: str) -> dict[str, Try]:
+    """Each way to find a fault, tried: assertions, a test on s390, the audit of a tree, the exploration."""
+    version, arch, tree = FIRST[fault]
+    build = Build(version, arch, patches=ASKED[fault].mended)
+    stops = [event for event, acts in EVENTS.items() if stops_at(guarded(build, "q1-guard"), acts)]
+    on_s390 = Build(version, patches=ASKED[fault].mended)
+    broken = [name for name in SEQUENTIAL if not check(on_s390, name)]
+    rows = recorded().query("version.str.startswith(@tree) and fault == @fault and verdict == 'affected'")
+    verdict = asked(fault, version, arch)
+    assert verdict is not None
+    return {
+        "assertion": Try(bool(stops), f"stops at {stops[0]}" if stops else f"silent in {len(EVENTS)} operations"),
+        "test on s390": Try(bool(broken), broken[0] if broken else f"{len(SEQUENTIAL)} programs of one CPU hold"),
+        "audit": Try(len(rows) > 0, f"{tree}: {', '.join(rows.archs)}" if len(rows) else f"nothing in {tree}"),
+        "exploration": Try(
+            there(fault, verdict), f"{verdict.scenario}: {verdict.depth} steps" if verdict is not None else ""
+        ),
+    }
