@@ -78,9 +78,10 @@ def _lane(ax: "Axes", foot: float, name: str, span: Span | None, labels: list[Pl
 
 
 def events() -> Html:
-    """Every event as a row of a table: when, in which version, what happened, what it opened or closed."""
+    """Every event, folded away: when, in which version, what happened, what it opened or closed."""
     shown = [
         (unbroken(row["date"]), row["version"], row["what"], row["effect"].removeprefix("none: ").replace("none", ""))
         for row in rows("events")
     ]
-    return table(["date", "version", "what happened", "faults"], shown)
+    found = table(["date", "version", "what happened", "faults"], shown)
+    return tag("details", tag("summary", f"All {len(shown)} events, and what each opened or closed"), found)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ..data import as_frame, frame
 from ..words import numbers
@@ -18,7 +18,8 @@ def shortened(found: pd.DataFrame) -> pd.DataFrame:
 
     The archs that are not affected are `all`, or `the others`.
     """
-    rows, verdicts = [], found.groupby("fault").verdict.nunique()
+    rows, verdicts = [], found.groupby("fault").verdict.nunique().to_dict()
+    same: Any
     for (fault, verdict), same in found.groupby(["fault", "verdict"], sort=False):
         swaps = same.groupby("arch", sort=False).swap.agg("".join)
         archs = [str(arch) if len(swap) == 2 else f"{arch} (SWAP={swap})" for arch, swap in swaps.items()]

@@ -4,6 +4,7 @@ from itertools import takewhile
 from typing import NamedTuple
 
 from ..data import rows
+from ..words import numbers
 
 ABOUT = {
     "zap-race": "the race that the commit closed",
@@ -37,6 +38,14 @@ class Span(NamedTuple):
     opened: float
     closed: float | None
     marks: list[Mark]
+
+    def covers(self, version: str) -> bool:
+        """Is it open in a version of mainline?"""
+        opened, closed = (
+            next((numbers(mark.label) for mark in self.marks if mark.verb == verb and mark.whole), None)
+            for verb in ("opens", "closes")
+        )
+        return (opened or ()) <= numbers(version) and (closed is None or numbers(version) < closed)
 
 
 def year(date: str) -> float:
