@@ -1,24 +1,34 @@
 """The faults of the huge zero page in the model: is one in a build? And what would have caught it?"""
 
-from collections.abc import Sequence
-from functools import cache
-from typing import NamedTuple
+from __future__ import annotations
 
-import pandas as pd
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import cache
+from itertools import product
+from typing import TYPE_CHECKING, NamedTuple
 
 from ..build.composed import Build
+from ..data import as_frame
 from ..explore.checking import check
 from ..explore.scenarios import lacking
 from ..explore.sequential import SEQUENTIAL
 from ..explore.verdict import Verdict
+from ..kernel.versions import VERSIONS
 from .audits import recorded
 from .decision import COUNTER
 from .guards import guarded, stops_at
-from .matrix import matrix
+from .memory_order import ordered
 from .references import EVENTS
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 MENDED = ("quick-hack", "swapn-macro")
-"""The report hides what comes after it: to look for the others its counter is mended."""
+"""The report hides what comes after it: where its counter is wrong it is mended, to look for the others."""
+
+
+COLUMNS = ("version", "arch", "swap", "fault", "found")
 
 
 class Question(NamedTuple):
@@ -30,42 +40,44 @@ class Question(NamedTuple):
     scenario: str
     breaks: str
     memory: str = "sc"
-    mended: tuple[str, ...] = MENDED
+    mended: tuple[str, ...] = ()
     needs: str = ""
 
 
 ASKED = {
     "zap-race": Question("zap-vs-shrinker", "stale-read"),
-    "singular-put": Question("two-mappings", COUNTER, mended=()),
+    "singular-put": Question("two-mappings", COUNTER),
     "reaper-fullmm": Question("reaper-vs-shrinker", "stale-read"),
     "pfn-race": Question("fault-vs-shrinker", "recognised"),
-    "pfn-order": Question("fault-unmap-vs-shrinker", "recognised", "arch", (*MENDED, "pfn-lock-relaxed"), "publish"),
-    "mm-flag-order": Question("threads-vs-shrinker", "recognised", "arch", (*MENDED, "pfn-lock"), "test_huge_zero"),
+    "pfn-order": Question("fault-unmap-vs-shrinker", "recognised", "arch", ("pfn-lock-relaxed",), "publish"),
+    "mm-flag-order": Question("threads-vs-shrinker", "recognised", "arch", ("pfn-lock",), "test_huge_zero"),
 }
 
 
-@cache
+def asked_of(fault: str, version: str, arch: str, swap: bool = True) -> Build:
+    """The build that is asked for a fault: what hides it is mended."""
+    wrong = fault != "singular-put" and there("singular-put", asked("singular-put", version, arch, swap))
+    build = Build(version, arch, swap, patches=(*MENDED * wrong, *ASKED[fault].mended))
+    return replace(build, patches=tuple(p for p in build.patches if p not in build.without_effect))
+
+
 def asked(fault: str, version: str, arch: str, swap: bool = True, memory: str = "") -> Verdict | None:
     """The verdict that tells whether a fault is in a build; None if it has nothing that the fault could be in.
 
-    memory: of a fault that does not depend on it: sc, or arch.
+    memory: sc, tso, weak, or arch; default what the fault needs.
     """
-    question = ASKED[fault]
-    build = Build(version, arch, swap, patches=question.mended)
+    question, build = ASKED[fault], asked_of(fault, version, arch, swap)
     if lacking(question.scenario, build) or not hasattr(build.kernel_class, question.needs or "boot_mm"):
         return None
     cpus = 2 if question.scenario == "fault-vs-shrinker" else None
-    return check(build, question.scenario, cpus, memory=memory or question.memory)
+    return ordered(build, question.scenario, memory or question.memory, cpus)
 
 
 def found_in(archs: Sequence[str]) -> pd.DataFrame:
-    """Which faults are in which version, by the steps as they come (sc): rows of mm.matrix, and `fault`, `found`."""
-    names = {q.scenario: fault for fault, q in ASKED.items() if q.memory == "sc"}
-    groups = {q.mended: [s for s, f in names.items() if ASKED[f].mended == q.mended] for q in ASKED.values()}
-    tables = [matrix(archs, scenarios=mine, patches=[mended]) for mended, mine in groups.items() if mine]
-    table = pd.concat(tables, ignore_index=True)
-    table["fault"] = table.scenario.map(names)
-    return table.assign(found=table.broken == table.fault.map({fault: q.breaks for fault, q in ASKED.items()}))
+    """Which faults are in which version, by the steps as they come: columns version, arch, swap, fault, found."""
+    names = [fault for fault, question in ASKED.items() if question.memory == "sc"]
+    every = product(VERSIONS, archs, (True, False), names)
+    return as_frame([(v, a, swap, name, there(name, asked(name, v, a, swap))) for v, a, swap, name in every], COLUMNS)
 
 
 def there(fault: str, verdict: Verdict | None) -> bool:
@@ -94,9 +106,9 @@ class Try(NamedTuple):
 def tried(fault: str) -> dict[str, Try]:
     """Each way to find a fault, tried: assertions, a test on s390, the audit of a tree, the exploration."""
     version, arch, tree = FIRST[fault]
-    build = Build(version, arch, patches=ASKED[fault].mended)
+    build = asked_of(fault, version, arch)
     stops = [event for event, acts in EVENTS.items() if stops_at(guarded(build, "q1-guard"), acts)]
-    on_s390 = Build(version, patches=ASKED[fault].mended)
+    on_s390 = asked_of(fault, version, "s390")
     broken = [name for name in SEQUENTIAL if not check(on_s390, name)]
     rows = recorded().query("version.str.startswith(@tree) and fault == @fault and verdict == 'affected'")
     verdict = asked(fault, version, arch)
