@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from ..kernel.machine import Var
+from .in_order import InOrder
 from .pieces import Pieces
 from .place import Piece, Place
 from .verdict import Step
@@ -224,4 +225,4 @@ class Tso(Relaxed):
             yield memory.after(state, own[:1]), (*buffers[:cpu], own[1:], *buffers[cpu + 1 :]), None
 
 
-MODELS = {"sc": Walk, "tso": Tso, "weak": Weak}
+MODELS = {"sc": InOrder, "tso": Tso, "weak": Weak}

@@ -69,7 +69,7 @@ class Pieces:
         self.places: dict[Any, Place] = {moment: Place(-1, 0, (), True, FINISHED) for moment in moments}
         self.primitives = watch(self.kernel, self, self.memory)
         self.memory.grown, self.locks = False, len(self.kernel.locks)
-        self.marks, self.outside = dict[Any, str](), set[str]()
+        self.marks, self.outside, self.kinds = dict[Any, str](), set[str](), [*range(cpus)]
 
     def struct(self, kind: type[Any], args: tuple[Any, ...]) -> Any:
         """A structure that kernel code makes: the same one whenever the same CPU comes to this point."""
@@ -117,8 +117,8 @@ class Pieces:
         return Piece(reads, writes, place, tuple(self.events), self.access)
 
     def place(self, cpu: int, index: int, path: tuple[Any, ...], outside: bool, request: Request) -> Place:
-        """Where a CPU stands: always the same object."""
-        mark = self.marks.setdefault((index, path, outside, request), chr(len(self.marks) + 1))
+        """Where a CPU stands: always the same object. CPUs of one kind have the same marks."""
+        mark = self.marks.setdefault((self.kinds[cpu], index, path, outside, request), chr(len(self.marks) + 1))
         if (cpu, mark) not in self.places:
             self.places[cpu, mark] = Place(cpu, index, path, outside, request, mark)
             self.outside.update(mark * outside)

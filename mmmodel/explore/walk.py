@@ -22,9 +22,6 @@ from .verdict import Step
 class Walk:
     """A breadth-first walk and what it `found`: what is wrong, in which state, after a step of which CPU (-1: none)."""
 
-    alike = range(0)
-    """The CPUs whose names make no difference."""
-
     def __init__(self, pieces: Pieces) -> None:
         self.pieces = pieces
         self.transitions = self.depth = 0
@@ -42,7 +39,7 @@ class Walk:
             self.parents[start] = None
             if wrong := self.wrong(start):
                 self.found = wrong, start, -1
-            self.one_by_one(*start[:2])
+            self.one_by_one(*self.opened(start))
             while level and not self.found and not self.bound:
                 level = self.next_level(level, bounds)
                 self.depth += bool(level)
@@ -58,11 +55,24 @@ class Walk:
 
     def start(self) -> Any:
         """The state after set-up."""
-        return self.pieces.start()
+        raise NotImplementedError
+
+    def opened(self, key: Any) -> tuple[str, tuple[Place, ...]]:
+        """The words of a state, and where the CPUs stand."""
+        return key[0], key[1]
 
     def wrong(self, key: Any) -> Any:
         """The first invariant broken in a state."""
-        return self.pieces.asked("always", all(place.outside for place in key[1]), key[0])
+        state, places = self.opened(key)
+        return self.pieces.asked("always", all(place.outside for place in places), state)
+
+    def successors(self, key: Any) -> list[tuple[Any, Any, Any]]:
+        """What can happen next, one step of each CPU that is not finished or waiting: state, whose, what is wrong."""
+        raise NotImplementedError
+
+    def describe(self, key: Any, who: Any) -> Step:
+        """One step in words: CPU, kernel function, what changed, the counters after it."""
+        raise NotImplementedError
 
     def one_by_one(self, state: str, places: tuple[Place, ...]) -> None:
         """Code that never returns is soon found when nobody gets in between: let each CPU go first, to its end."""
@@ -99,22 +109,9 @@ class Walk:
                 return []
         return further
 
-    def successors(self, key: Any) -> list[tuple[Any, int, Any]]:
-        """What can happen next, one step of each CPU that is not finished or waiting: new state, CPU, what is wrong."""
-        pieces, found, (state, places) = self.pieces, [], key
-        state = pieces.memory.view(state)
-        for cpu, place in enumerate(places):
-            if self.ready(place, state):
-                piece = pieces.successor(place, state)
-                new = pieces.memory.after(state, piece.writes), (*places[:cpu], piece.place, *places[cpu + 1 :])
-                found.append((new, cpu, piece.events[0] if piece.events else None))
-        if not found:
-            self.finished(key)
-        return found
-
     def finished(self, key: Any) -> None:
         """Nobody can go on: is it the end, or a deadlock?"""
-        state, places = key[:2]
+        state, places = self.opened(key)
         if any(not place.function and not place.outside for place in places):
             return  # one of them is still at work, and will be: that says nothing of the others
         stuck = [f"CPU {p.cpu} waits for {p.word} in {kernel_name(p.function)}" for p in places if p.function]
@@ -147,12 +144,6 @@ class Walk:
             steps.append(self.parents[key])
             key = steps[-1][0]
         return steps[::-1]
-
-    def describe(self, key: Any, who: Any) -> Step:
-        """One step in words: CPU, kernel function, what changed, the counters after it."""
-        state, places = key
-        piece = self.pieces.successor(places[who], state)
-        return self.step(places[who], state, self.pieces.memory.after(state, piece.writes))
 
     def step(self, place: Place, state: str, new: str) -> Step:
         """A step from one state to another."""

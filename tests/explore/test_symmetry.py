@@ -7,11 +7,10 @@ import pytest
 import mmmodel as mm
 from mmmodel.explore.bounds import Bounds
 from mmmodel.explore.concurrent import PROGRAMS
+from mmmodel.explore.in_order import InOrder, interchangeable
 from mmmodel.explore.interleavings import explore
 from mmmodel.explore.pieces import Pieces
 from mmmodel.explore.scenarios import Program
-from mmmodel.explore.symmetry import UpToNames, interchangeable
-from mmmodel.explore.walk import Walk
 from mmmodel.kernel.patches import PATCHES
 from mmmodel.kernel.versions import VERSIONS
 
@@ -51,7 +50,7 @@ def test_the_same_verdicts_outcomes_and_shortest_witnesses(name):
 def seen(build, name, cpus, wanted):
     """A finished walk."""
     pieces = Pieces(build, PROGRAMS[name], cpus)
-    walk = UpToNames(pieces, interchangeable(pieces)) if wanted else Walk(pieces)
+    walk = InOrder(pieces, interchangeable(pieces) if wanted else range(0))
     walk.run(Bounds())
     assert not walk.found
     return walk
@@ -68,9 +67,8 @@ def seen(build, name, cpus, wanted):
 )
 def test_every_state_is_walked_up_to_the_names_of_cpus(name, build):
     reduced, plain = seen(build, name, 4, True), seen(build, name, 4, False)
-    opened = [(reduced.view(key), [reduced.place(key, cpu) for cpu in range(4)]) for key in reduced.parents]
-    told = {nameless(reduced, *key) for key in opened}
-    assert told == {nameless(plain, *key) for key in plain.parents}
+    told = {nameless(reduced, *reduced.opened(key)) for key in reduced.parents}
+    assert told == {nameless(plain, *plain.opened(key)) for key in plain.parents}
     assert len(told) == len(reduced.parents) < len(plain.parents)
 
 
