@@ -155,7 +155,7 @@ RIGHT: dict[str, Callable[[], object]] = {
     "10.b": lambda: share([(price(f"question {n}") or 0) > (price("quick hack") or 0) for n in (2, 3, 4)],
                          "none", "2 and 4", "all"),
     "10.c": lambda: next(fix for fix in ("quick hack", "question 4", "the page's own count") if latent(fix).good),
-    "11.a": lambda: "it gets worse" if "somebody else" in given_away(Build("v4.9", swap=False)) else
+    "11.a": lambda: "it gets worse" if "somebody" in given_away(Build("v4.9", swap=False)) else
                     "it stays" if not check(Build("v4.9", swap=False), "two-mappings") else "nothing",
     "11.b": lambda: next((v for v in VERSIONS if not check(Build(v, "x86"), "fault-vs-shrinker", 2)), "never"),
     "11.c": lambda: share([not publication(arch, "pfn-lock-relaxed") for arch in ("arm64", "x86", "s390")],

@@ -70,6 +70,6 @@ def audits() -> Html:
     found, shown = recorded(), []
     for (tree, version, date), rows in found.groupby(["tree", "version", "date"], sort=False):
         affected = rows[rows.verdict == "affected"].set_index("fault").archs
-        names = [mark(fault not in affected, affected.get(fault, "no")) for fault in FIRST]
+        names = [mark(fault not in affected, affected.get(fault, "none")) for fault in FIRST]
         shown.append((join(version, tag("div", tag("small", f"{tree}, ", unbroken(date)))), *names))
     return table(["tree", *FIRST], shown, look="font-size:90%")

@@ -50,12 +50,12 @@ def timeline() -> Html:
 
     words = "; ".join(_told(span) for span in spans())
     words = f"The faults of the huge zero page, 2012 to today. {words}."
-    chart = drawn(draw, words, (WIDE, sum(heights)), (210, 4, 30, 26))
+    chart = drawn(draw, words, (WIDE, sum(heights)), (210, 4, 40, 26))
     return join(chart, tag("small", KEY))
 
 
 def _told(span: Span) -> str:
-    return f"{span.fault}: from {span.opened:.0f} {f'to {span.closed:.0f}' if span.closed else 'on, open'}"
+    return f"{span.fault}: from {int(span.opened)} {f'to {int(span.closed)}' if span.closed else 'on, open'}"
 
 
 def _lane(ax: "Axes", foot: float, name: str, span: Span | None, labels: list[Placed]) -> None:

@@ -113,11 +113,10 @@ def tried(fault: str) -> dict[str, Try]:
     rows = recorded().query("version.str.startswith(@tree) and fault == @fault and verdict == 'affected'")
     verdict = asked(fault, version, arch)
     assert verdict is not None
+    steps = verdict.depth
     return {
         "assertion": Try(bool(stops), f"stops at {stops[0]}" if stops else f"silent in {len(EVENTS)} operations"),
         "test on s390": Try(bool(broken), broken[0] if broken else f"{len(SEQUENTIAL)} programs of one CPU hold"),
         "audit": Try(len(rows) > 0, f"{tree}: {', '.join(rows.archs)}" if len(rows) else f"nothing in {tree}"),
-        "exploration": Try(
-            there(fault, verdict), f"{verdict.scenario}: {verdict.depth} steps" if verdict is not None else ""
-        ),
+        "exploration": Try(there(fault, verdict), f"{verdict.scenario}{f', {steps} steps' * bool(steps)}"),
     }

@@ -30,14 +30,17 @@ SAID = {
     "panic": "panic",
 }
 """What the console says, in our words."""
+FREED = "the page is in the free lists, and in use"
+ITEMS = ("buddy", "nonzero_words", "nonzero_words_region2")
+"""Of a note: is the page in the free lists? How many words of a region are not zero?"""
 
 
 def boot(variant: str, swap: bool, kernel: str = "unfixed") -> pd.DataFrame:
-    """What was measured of one program, without DEBUG_VM, and `buddy` and `nonzero_words` of each note."""
+    """What was measured of one program, without DEBUG_VM, and ITEMS of each note."""
     rows = frame("pfn_race").query("variant == @variant and kernel == @kernel and debug_vm == 'n'")
     rows = rows[rows.swap == "ny"[swap]]
     items = [dict(item.split("=", 1) for item in note.split(";")) for note in rows.note]
-    return rows.assign(**{key: [found.get(key, "") for found in items] for key in ("buddy", "nonzero_words")})
+    return rows.assign(**{key: [found.get(key, "") for found in items] for key in ITEMS})
 
 
 def said(variant: str, swap: bool, debug_vm: bool = False) -> pd.DataFrame:
@@ -52,7 +55,7 @@ def outcome(variant: str, swap: bool) -> list[str]:
     strangers = rows[rows.op.isin(["third_process_map_read", "other_process_map_read"])]
     free = (rows.buddy == "1") & (rows.present == 1)
     found = ["another process reads what was written"] * bool((~strangers.nonzero_words.isin(["", "0"])).any())
-    found += ["the page is in the free lists, and in use"] * bool(free.any())
+    found += [FREED] * bool(free.any())
     if (lowest := int(rows.page_count.min())) < 1:
         found.append(f"PC falls to {lowest}")
     return found + [words for start, words in SAID.items() if start in console]

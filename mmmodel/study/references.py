@@ -115,7 +115,7 @@ def given_away(build: Build) -> str:
     page = kernel.huge_zero_page.value
     munmap(kernel, kernel.init)
     if page.owner is None:
-        kernel.alloc_pages(kernel.hpage_order, "somebody else")
+        kernel.alloc_pages(kernel.hpage_order, "somebody's memory")
     kernel.exit(kernel.init)
     state = page_state(page)
     return state if kernel.shrink_huge_zero_page_scan() else ""

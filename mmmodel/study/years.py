@@ -54,7 +54,7 @@ def year(date: str) -> float:
     if len(parts) == 1:
         return parts[0] + 0.5
     day = parts[2] if len(parts) == 3 else 15
-    return parts[0] + (parts[1] - 1 + day / 31) / 12
+    return parts[0] + (parts[1] - 1 + (day - 1) / 31) / 12
 
 
 def clauses(effect: str) -> list[tuple[str, str, str]]:
