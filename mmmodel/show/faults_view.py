@@ -42,7 +42,7 @@ def _answer(fault: str, build: Build, memory: str) -> Html | str:
 def outcomes() -> Html:
     """CVE-2026-74632 once it has happened: what each operation did, with SWAP, without, and with DEBUG_VM."""
     shown = [
-        (words, *("; ".join(pfn_race.outcome(name, swap)) for swap in (True, False)), _stopped(name))
+        (words, *("; ".join(pfn_race.happened(name, swap)) for swap in (True, False)), _stopped(name))
         for name, words in pfn_race.OPERATIONS.items()
     ]
     return table(["what the program did", "SWAP on", "SWAP off", "with DEBUG_VM"], shown)

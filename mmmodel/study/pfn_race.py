@@ -49,7 +49,7 @@ def said(variant: str, swap: bool, debug_vm: bool = False) -> pd.DataFrame:
     return rows[(rows.swap == "ny"[swap]) & (rows.debug_vm == "ny"[debug_vm])]
 
 
-def outcome(variant: str, swap: bool) -> list[str]:
+def happened(variant: str, swap: bool) -> list[str]:
     """What happened, in words: who reads what another process wrote, whose page it is, PC, what the console said."""
     rows, console = boot(variant, swap), " ".join(said(variant, swap).symptom)
     strangers = rows[rows.op.isin(["third_process_map_read", "other_process_map_read"])]

@@ -3,6 +3,7 @@
 import re
 from itertools import combinations
 
+import pandas as pd
 import pytest
 from bs4 import BeautifulSoup
 
@@ -74,3 +75,17 @@ def test_recorded_audits():
 def test_what_happened_and_what_would_have_caught_it():
     assert "another process reads what was written" in faults_view.outcomes()
     assert faults_view.outcomes().count("a BUG stops it") == 7
+
+
+@pytest.mark.slow
+def test_each_way_to_find_a_fault_was_tried():
+    page = BeautifulSoup(faults_view.attempts(), "html.parser")
+    signs = ["".join(cell.text[0] for cell in row.find_all("td")[1:]) for row in page.select("tbody tr")]
+    assert signs == ["✓✓✓✓", *["✗✗✓✓"] * 4]
+
+
+def test_one_tree():
+    found = pd.DataFrame([("pfn-race", verdict, "s390", "a.c:1 f") for verdict in faults_view.VERDICTS])
+    text = BeautifulSoup(faults_view.audited(found), "html.parser").get_text(" ")
+    assert text.count("pfn-race") == 4
+    assert "✗ affected s390 a.c:1 f" in text

@@ -35,7 +35,7 @@ def test_recorded_trees_are_told_by_version():
 def test_the_fixed_kernel_did_nothing_of_it():
     for variant in pfn_race.OPERATIONS:
         for swap in (True, False):
-            assert pfn_race.outcome(variant, swap)
+            assert pfn_race.happened(variant, swap)
             fixed = pfn_race.boot(variant, swap, "fixed")
             assert len(fixed) > 10
             assert set(fixed.page_count.dropna()) == {1}
@@ -44,7 +44,7 @@ def test_the_fixed_kernel_did_nothing_of_it():
 
 def test_one_byte_is_seen_by_others():
     for swap in (True, False):
-        assert "another process reads what was written" in pfn_race.outcome("write-fault", swap)
-    assert pfn_race.FREED not in pfn_race.outcome("write-fault", True)
-    assert pfn_race.FREED in pfn_race.outcome("write-fault", False)
+        assert "another process reads what was written" in pfn_race.happened("write-fault", swap)
+    assert pfn_race.FREED not in pfn_race.happened("write-fault", True)
+    assert pfn_race.FREED in pfn_race.happened("write-fault", False)
     assert all(pfn_race.stops(variant) for variant in pfn_race.OPERATIONS)
