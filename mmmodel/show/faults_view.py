@@ -22,13 +22,13 @@ VERDICTS = {"affected": False, "latent": None, "unknown": None, "not affected": 
 def faults(build: Build) -> Html:
     """Each fault in the version, arch and SWAP of a build: by the steps as they come, and in the order of its arch."""
     order = ARCHES[build.arch]["memory"]
-    shown = [(fault, ABOUT[fault], _answer(fault, build, "sc"), _answer(fault, build, order)) for fault in ASKED]
+    shown = [(fault, ABOUT[fault], _answer(fault, build, "sc"), _answer(fault, build, "arch")) for fault in ASKED]
     return table(["fault", "", "as the steps come (sc)", f"in the order of {build.arch} ({order})"], shown)
 
 
 def _answer(fault: str, build: Build, memory: str) -> Html | str:
     """What the exploration says; of a word or a flag that does not exist yet, a dash."""
-    if memory not in MEMORY:
+    if memory == "arch" and ARCHES[build.arch]["memory"] not in MEMORY:
         return "not known"
     verdict = asked(fault, build.version, build.arch, build.swap, memory)
     if verdict is None:
