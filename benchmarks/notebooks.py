@@ -68,10 +68,9 @@ def remember() -> None:
 
 
 def source(cell: dict[str, Any], parameters: Parameters) -> str:
-    """A code cell, with these parameters in place of its own."""
-    if "parameters" in cell["metadata"].get("tags", []):
-        return "\n".join(f"{name} = {value!r}" for name, value in parameters.items())
-    return "".join(cell["source"])
+    """A code cell, with these parameters after its own."""
+    given = parameters if "parameters" in cell["metadata"].get("tags", []) else {}
+    return "\n".join(["".join(cell["source"]), *(f"{name} = {value!r}" for name, value in given.items())])
 
 
 def execute(path: Path, share: list[Parameters]) -> list[tuple[str, Parameters, str]]:

@@ -17,10 +17,12 @@ from ..study.blast import breaks
 from ..study.costs import PAGES, calls, rates
 from ..study.decision import FIXES, latent, price, right
 from ..study.guards import guarded, stops_at
+from ..study.means import FIRST, tried
 from ..study.measurements import runs
+from ..study.memory_order import publication
 from ..study.page_kinds import SINGULAR, differences
 from ..study.proposal import Proposal
-from ..study.references import counts, ledger
+from ..study.references import counts, given_away, ledger
 from ..study.unmap import Unmap
 from ..words import choose
 from .asked import PREDICTION, points, prose, texts
@@ -98,6 +100,11 @@ def when_to_drop() -> str:
     return "after all" if late and not early else "as soon"
 
 
+def reaped_alive() -> list[str]:
+    """Where the OOM reaper leaves a thread with a page that was freed."""
+    return [arch for arch in sorted(HUGE, reverse=True) if not check(Build("v4.7", arch), "reaper-vs-shrinker")]
+
+
 def sh_and_um() -> str:
     """With question 3."""
     found = {name: check(Build("v4.6", "sh", thp=True, patches=("q3",)), name) for name in ("fork", "zap-vs-shrinker")}
@@ -124,8 +131,8 @@ RIGHT: dict[str, Callable[[], object]] = {
     "03.b": lambda: sum(SINGULAR in Unmap(Build("v4.6", arch), cpus=1).route for arch in ARCHES),
     "03.c": lambda: "nearly 10,000" if 9_000 < sum(gathered(X86, 20_000)) < 10_000 else "as many",
     "04.a": when_to_drop,
-    "04.b": lambda: sum(map(bool, (check(Build("v4.6", a, patches=("revert",)), "zap-vs-shrinker") for a in HUGE))),
-    "04.c": lambda: next((v for v in VERSIONS if not check(Build(v, "x86"), "fault-vs-shrinker")), "never"),
+    "04.b": lambda: "on " + (" and ".join(reaped) if (reaped := reaped_alive()) else "none"),
+    "04.c": lambda: sum(map(bool, (check(Build("v4.6", a, patches=("revert",)), "zap-vs-shrinker") for a in HUGE))),
     "05.a": lambda: unmaps_until(Build(debug_vm=True), 0),
     "05.b": two_thousand,
     "05.c": lambda: share(foreign_data("unmap-until-panic", "refill-after-unmap", "fork-pressure"),
@@ -148,5 +155,11 @@ RIGHT: dict[str, Callable[[], object]] = {
     "10.b": lambda: share([(price(f"question {n}") or 0) > (price("quick hack") or 0) for n in (2, 3, 4)],
                          "none", "2 and 4", "all"),
     "10.c": lambda: next(fix for fix in ("quick hack", "question 4", "the page's own count") if latent(fix).good),
+    "11.a": lambda: "it gets worse" if "somebody" in given_away(Build("v4.9", swap=False)) else
+                    "it stays" if not check(Build("v4.9", swap=False), "two-mappings") else "nothing",
+    "11.b": lambda: next((v for v in VERSIONS if not check(Build(v, "x86"), "fault-vs-shrinker", 2)), "never"),
+    "11.c": lambda: share([not publication(arch, "pfn-lock-relaxed") for arch in ("arm64", "x86", "s390")],
+                         "on none", "on arm64 alone", "on all"),
+    "11.d": lambda: sum(tried(fault)["assertion"].found or tried(fault)["test on s390"].found for fault in FIRST),
 }  # fmt: skip
 """What the model finds, as its option begins."""

@@ -15,6 +15,7 @@ from ..kernel.versions import VERSIONS
 from ..study.costs import PAGES, calls, rates
 from ..study.guards import guarded, stops_at
 from ..study.measurements import runs
+from ..study.memory_order import flag, publication
 from ..study.page_kinds import KINDS, SINGULAR, drop, effects, new_page
 from ..study.proposal import Proposal
 from ..study.references import EVENTS, counts
@@ -26,6 +27,7 @@ PICTURE = ["s390", "x86", "arm64", "alpha"]
 FOUR = ["s390", "ia64", "sh", "um"]
 FIXES = ["quick-hack", "revert", "q2", "q3", "q4"]
 OWNERS = ["page table", "slab", "kernel stack", "page cache"]
+ORDERS = ["arm64", "powerpc", "x86", "s390"]
 DROPS = ["put_page", "release_pages"]
 
 
@@ -229,6 +231,7 @@ def left_out() -> Right:
 
 
 HZR_PC = Numbers(("HZR", "PC"))
+ARM64 = Build("v4.9", "arm64")
 BOTH = Build(patches=("quick-hack", "q4"))
 
 
@@ -285,5 +288,11 @@ VALUES: dict[str, tuple[Numbers | Names, Callable[[], Right]]] = {
              lambda: said({str(v): not v for v in [check(BOTH, "two-mappings")]})),
     "10.2": (names(HUGE), lambda: chosen(on(HUGE, "madv-dontneed", "v4.7", "nr1-shortcut"), lambda _, v: v.holds)),
     "10.3": (names(ARCHES), left_out),
+    "11.1": (Numbers(("versions",)),
+             lambda: found_for(lambda swap: sum(not check(Build(v, swap=swap), "two-mappings") for v in VERSIONS),
+                             False, True, "With swap: {}")),
+    "11.2": (names(ORDERS), lambda: chosen({a: publication(a, "pfn-lock-relaxed") for a in ORDERS}, does_not_hold)),
+    "11.3": (yes_no("the reaper, on arm64", "two threads, on arm64"),
+             lambda: said({str(v): bool(v) for v in [check(ARM64, "reaper-vs-shrinker"), flag("v4.9")]})),
 }  # fmt: skip
 """Each exercise: the kind of answer that is asked for, and what works out the right one."""

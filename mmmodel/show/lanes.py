@@ -123,7 +123,8 @@ def _lanes(verdict: Verdict, heads: list[str], start: Reach, rows: list[Event], 
 
 def _figure(width: float, height: float, title: str, words: str, *shapes: Html) -> Html:
     """Shapes under their title, which begins with a sign."""
-    head = text(8, 22, title, font_size=18, fill=EDGES.get(title[0]), **BOLD)
+    size = min(18, (width - 16) / len(title) / 0.6)
+    head = text(8, 22, title, font_size=float(size), fill=EDGES.get(title[0]), **BOLD)
     below = tag("g", *shapes, transform="translate(0 34)")
     return svg(width, height + 38, f"{title}. {words}", tag("title", title), head, below, most=int(width / 16))
 

@@ -106,6 +106,21 @@ def _entry(build: Build, operation: str, acts: str) -> Entry:
     return Entry(operation, before, counts(kernel), due(kernel))
 
 
+def given_away(build: Build) -> str:
+    """What the page is that the shrinker gives back when a process unmapped it, somebody got memory, and the process
+    is gone; empty if it gives none.
+    """
+    kernel = build.boot()
+    map_read(kernel, kernel.init)
+    page = kernel.huge_zero_page.value
+    munmap(kernel, kernel.init)
+    if page.owner is None:
+        kernel.alloc_pages(kernel.hpage_order, "somebody's memory")
+    kernel.exit(kernel.init)
+    state = page_state(page)
+    return state if kernel.shrink_huge_zero_page_scan() else ""
+
+
 def play(build: Build, scenario: str) -> Iterator[tuple[str, Any]]:
     """Run a scenario, yielding each operation and the kernel after it; a BUG is the last operation."""
     program = SEQUENTIAL[scenario]

@@ -46,6 +46,11 @@ TABLE = {
     "10.1": (["no"], [False, "No", "n"], ["yes", True, "Y", ["yes"], "true"]),
     "10.2": (["s390"], ["S390", {"s390"}, ("s390",)], ["x86", "arm64", "powerpc", "s390, x86", "mips"]),
     "10.3": (["um", "ia64"], ["ia64, um", {"UM", "IA64"}, "um and ia64"], ["um", "ia64", "s390", "sh", "um ia64 arm"]),
+    "11.1": ([5], ["5", "five", 5.0], [1, 4, 6, 9, 0]),
+    "11.2": (["arm64", "powerpc"], ["powerpc, arm64", {"ARM64", "PowerPC"}, "arm64 and powerpc"],
+             ["arm64", "powerpc", "x86", "s390", "arm64 powerpc x86"]),
+    "11.3": (["yes", "no"], [(True, False), "yes no", ["holds", "breaks"]],
+             [("no", "no"), ("yes", "yes"), ("no", "yes"), (True, True), (False, True)]),
 }  # fmt: skip
 """The answer; the same, written in other ways; answers that are wrong."""
 GARBAGE = [

@@ -20,15 +20,16 @@ def shown(monkeypatch):
 ANSWERS = {
     "00": ["HZR 2, PC 1", "HZR 3, PC 0", "it is free"], "01": ["HZR 9, PC -7", "1", "some"],
     "02": ["HZR", "it goes down by one", "right"], "03": ["no", "4", "nearly 10,000"],
-    "04": ["after all CPUs", "3", "v5.13"], "05": ["2", "it ran to the end, and zeroes", "all"],
+    "04": ["after all CPUs", "on s390 and arm64", "3"], "05": ["2", "it ran to the end, and zeroes", "all"],
     "06": ["a handful", "neither", "when the pin is put"], "07": ["16385", "6", "all"],
     "08": ["more than ten times", "their counter", "no"], "09": ["it repairs", "no drain", "none"],
     "10": ["3", "all", "the page's own count"],
+    "11": ["it gets worse", "v5.13", "on arm64 alone", "1"],
 }  # fmt: skip
 
 
 def test_three_in_each_notebook_and_each_has_its_words():
-    ids = {f"{number}.{letter}" for number, answers in ANSWERS.items() for letter in "abc"[: len(answers)]}
+    ids = {f"{number}.{letter}" for number, answers in ANSWERS.items() for letter in "abcd"[: len(answers)]}
     assert ids == RIGHT.keys() == texts(PREDICTION).keys()
 
 
@@ -42,7 +43,7 @@ def test_every_question_has_options_of_which_one_is_meant():
 
 @pytest.mark.parametrize("number", [number for number in ANSWERS if number != "10"])
 def test_the_model_finds_the_answer(number):
-    for letter, begins in zip("abc", ANSWERS[number], strict=True):
+    for letter, begins in zip("abcd", ANSWERS[number], strict=False):
         options = points(texts(PREDICTION)[f"{number}.{letter}"][1])
         assert option(options, RIGHT[f"{number}.{letter}"]()).startswith(begins)
 
