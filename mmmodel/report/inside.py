@@ -58,7 +58,7 @@ def own_patches(source: str) -> list[type[Patch]]:
     return [patch for patch in dict.fromkeys(found) if patch.__module__ == OWN]
 
 
-def asked(source: str, question: Question) -> tuple[Build, dict[str, Any]]:
+def build_asked_for(source: str, question: Question) -> tuple[Build, dict[str, Any]]:
     """The build that a question is about, with the patches of a source over those it names; and how to check it.
 
     Raises BuildError.
@@ -71,7 +71,7 @@ def asked(source: str, question: Question) -> tuple[Build, dict[str, Any]]:
 
 def decided(source: str, question: Question, sign: Sign) -> dict[str, Any]:
     """What a check says."""
-    build, how = asked(source, question)
+    build, how = build_asked_for(source, question)
     return as_answer(check(build, progress=sign, **how))
 
 
@@ -83,7 +83,7 @@ def as_answer(found: Verdict, **more: object) -> dict[str, Any]:
 
 def pictured(source: str, question: Question, sign: Sign) -> dict[str, Any]:
     """The same, with the witness as lanes and the counters: after each operation, or along a concurrent witness."""
-    build, how = asked(source, question)
+    build, how = build_asked_for(source, question)
     found = check(build, progress=sign, **how)
     if found.scenario in SEQUENTIAL:
         ran = run(build, SEQUENTIAL[found.scenario], journal=False).rows
@@ -95,7 +95,7 @@ def pictured(source: str, question: Question, sign: Sign) -> dict[str, Any]:
 
 def described(source: str, question: Question, _: Sign) -> dict[str, Any]:
     """A build in words, as Python, as a command line; and the scenarios there are, each with why it cannot have it."""
-    build, _how = asked(source, question)
+    build, _how = build_asked_for(source, question)
     options = [f"--version {build.version}", f"--arch {build.arch}"]
     options += ["--no-swap"] * (not build.swap) + ["--debug-vm"] * build.debug_vm
     if build.thp != (ARCHES[build.arch]["thp"] == "y"):
