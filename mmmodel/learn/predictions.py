@@ -10,6 +10,7 @@ from ..build.composed import Build
 from ..explore.checking import check
 from ..explore.tracing import trace
 from ..kernel.arches import ARCHES, HUGE
+from ..kernel.overlay import Patch
 from ..kernel.versions import VERSIONS
 from ..show.html import join, mark, tag
 from ..show.stepper import pane, present, readable
@@ -30,6 +31,16 @@ X86 = Build("v4.6", "x86")
 WRAP = "<style>.mm-options button{white-space:normal;text-align:left;line-height:1.6;flex:none}</style>"
 WRITE = "write: a page of one's own"
 SHORTCUT = ("nr1-shortcut",)
+
+
+class PutAll(Patch):
+    """HZR of every page."""
+
+    file = "mm/swap_state.c"
+
+    def free_page_and_swap_cache(self, page: Any) -> None:
+        """Nobody asks."""
+        self.put_huge_zero_page()
 
 
 def predict(id: str) -> None:
@@ -148,5 +159,9 @@ RIGHT: dict[str, Callable[[], object]] = {
     "10.b": lambda: share([(price(f"question {n}") or 0) > (price("quick hack") or 0) for n in (2, 3, 4)],
                          "none", "2 and 4", "all"),
     "10.c": lambda: next(fix for fix in ("quick hack", "question 4", "the page's own count") if latent(fix).good),
+    "12.a": lambda: check(Build(patches=(PutAll,))).broken or "nothing",
+    "12.b": lambda: sum(bool(check(Build(v, swap=False), "two-mappings")) for v in VERSIONS),
+    "12.c": lambda: {(True, True): "right in both", (True, False): "right in every", (False, False): "wrong"}[
+        tuple(bool(check(Build("v4.9", "arm64"), "threads-vs-shrinker", memory=m)) for m in ("sc", "weak"))],
 }  # fmt: skip
 """What the model finds, as its option begins."""

@@ -131,7 +131,10 @@ def test_a_figure_is_well_formed_and_described(name, build):
 def test_the_picture_of_the_bug():
     words = BeautifulSoup(figures.the_bug(mm.Build()), "html.parser").svg["aria-label"]
     assert "x86 v4.6: HZR 3 → 2, PC 1; the page is the huge zero page" in words
-    assert "s390 v4.6: HZR 3, should be 2, PC 1 → 0, should be 1; the page is free, and the other process still maps it" in words
+    assert (
+        "s390 v4.6: HZR 3, should be 2, PC 1 → 0, should be 1; the page is free, and the other process still maps it"
+        in words
+    )
 
 
 def test_the_road_of_one_unmap():
