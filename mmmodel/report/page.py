@@ -10,6 +10,7 @@ from typing import Any
 
 from ..claims import MIME
 from ..show.contents import headline
+from ..show.glossary import link_words
 from .environment import write as write
 
 SHOWN = ["text/html", "text/markdown", "image/svg+xml", "image/png", "image/jpeg", "text/plain"]
@@ -63,8 +64,9 @@ def page(nb: Any, folder: Path, given: Mapping[str, object], failures: Sequence[
 
 
 def _anchored(nb: Any) -> Any:
-    """A copy with an anchor on each code cell and claim, without widgets: their view is an output too."""
+    """A copy with an anchor on each code cell and claim, without widgets: their view is an output too. Words are links."""
     nb, seen = deepcopy(nb), {""}
+    link_words(nb.cells)
     for number, cell in numbered(nb.cells):
         cell.metadata.anchor = "parameters-of-this-run" if tagged(cell, "injected-parameters") else f"cell-{number}"
         cell.outputs = [output for output in cell.outputs if WIDGET not in output.get("data", {})]

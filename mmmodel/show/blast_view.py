@@ -90,14 +90,14 @@ def _called(stack: Sequence[object]) -> str:
     return " + ".join(patch if isinstance(patch, str) else getattr(patch, "__name__", "") for patch in stack)
 
 
-def _hit(effects: Iterable[Effect], stack: Sequence[object], what: str) -> str:
+def _hit(effects: Iterable[Effect], stack: Sequence[object], what: str) -> str | None:
     found = {arch: set[bool]() for arch in ARCHES}
     for e in effects:
         if (e.patches, e.what) == (stack, what):
             found[e.arch].add(e.swap)
     words = {(True,): " (SWAP=y)", (False,): " (SWAP=n)"}
     hit = [f"{arch}{words.get(tuple(swaps), '')}" for arch, swaps in found.items() if swaps]
-    return ", ".join(hit) if len(hit) <= 4 else f"{len(hit)} archs"
+    return (", ".join(hit) or None) if len(hit) <= 4 else f"{len(hit)} archs"
 
 
 def broken(effects: Sequence[Effect]) -> Html:

@@ -20,6 +20,7 @@ from ..study.unmap import Unmap
 from ..words import arrowed, kernel_name
 from .contents import contents, said  # noqa: F401
 from .first_look import first_look  # noqa: F401
+from .glossary import glossary  # noqa: F401
 from .html import BAD, BOLD, GOOD, INK, MIDDLE, MONO, Html, arrow, box, figure_html, join, svg, table, tag, text  # noqa: F401
 from .tables import REUSE, aftermath, agreement, endings, frames, holders, label, ledger, steps_table  # noqa: F401
 
