@@ -161,7 +161,7 @@ RIGHT: dict[str, Callable[[], object]] = {
     "10.c": lambda: next(fix for fix in ("quick hack", "question 4", "the page's own count") if latent(fix).good),
     "12.a": lambda: check(Build(patches=(PutAll,)), "fork").broken or "nothing",
     "12.b": lambda: sum(bool(check(Build(v, swap=False), "two-mappings")) for v in VERSIONS),
-    "12.c": lambda: {(True, True): "right in both", (True, False): "right in every", (False, False): "wrong"}[
-        tuple(bool(check(Build("v4.9", "arm64"), "threads-vs-shrinker", memory=m)) for m in ("sc", "weak"))],
+    "12.c": lambda: share([check(Build("v4.9", "arm64"), "threads-vs-shrinker", memory=m) for m in ("sc", "weak")],
+                         "wrong in both", "right in every", "right in both"),
 }  # fmt: skip
 """What the model finds, as its option begins."""

@@ -95,8 +95,8 @@ def _hit(effects: Iterable[Effect], stack: Sequence[object], what: str) -> str |
     for e in effects:
         if (e.patches, e.what) == (stack, what):
             found[e.arch].add(e.swap)
-    words = {(True,): " (SWAP=y)", (False,): " (SWAP=n)"}
-    hit = [f"{arch}{words.get(tuple(swaps), '')}" for arch, swaps in found.items() if swaps]
+    only = {True: " (SWAP=y)", False: " (SWAP=n)"}
+    hit = [f"{arch}{only[swaps.pop()] if len(swaps) == 1 else ''}" for arch, swaps in found.items() if swaps]
     return (", ".join(hit) or None) if len(hit) <= 4 else f"{len(hit)} archs"
 
 
