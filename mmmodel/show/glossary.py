@@ -27,7 +27,7 @@ UNTOUCHED = r"```.*?```|^(?:#| {4}|    ).*?$|!?\[[^]]*\]\([^)]*\)|<[^>]*>|https?
 """In Markdown: fenced and indented code, headings, links, HTML."""
 
 
-def place(row: Mapping[str, str]) -> str:
+def anchor(row: Mapping[str, str]) -> str:
     """The anchor of a word in the table."""
     return f"word-{row['kind']}-{row['term'].replace(' ', '-')}"
 
@@ -57,10 +57,10 @@ def linked(text: str, seen: set[str]) -> str:
 
     def link(match: re.Match[str]) -> str:
         row = known[match.lastindex - 1] if match.lastindex else None
-        if row is None or place(row) in seen:
+        if row is None or anchor(row) in seen:
             return match[0]
-        seen.add(place(row))
-        return f'[{match[0]}]({HOME}#{place(row)} "{row["explanation"]}")'
+        seen.add(anchor(row))
+        return f'[{match[0]}]({HOME}#{anchor(row)} "{row["explanation"]}")'
 
     return words.sub(link, text)
 
@@ -84,7 +84,7 @@ def glossary() -> Html:
 
 def _word(row: Mapping[str, str]) -> Html:
     name = tag("b", row["term"]) if row["kind"] == "term" else code(row["term"])
-    return tag("span", name, id=place(row))
+    return tag("span", name, id=anchor(row))
 
 
 def _meaning(row: Mapping[str, str]) -> Html:

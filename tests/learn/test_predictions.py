@@ -23,7 +23,7 @@ ANSWERS = {
     "04": ["after all CPUs", "3", "v5.13"], "05": ["2", "it ran to the end, and zeroes", "all"],
     "06": ["a handful", "neither", "when the pin is put"], "07": ["16385", "6", "all"],
     "08": ["more than ten times", "their counter", "no"], "09": ["it repairs", "no drain", "none"],
-    "10": ["3", "all", "the page's own count"],
+    "10": ["3", "all", "the page's own count"], "12": ["no-bug", "4", "right in every"],
 }  # fmt: skip
 
 
