@@ -149,14 +149,6 @@ def loop(self, pages, nr):
             self.put_page(page)
 
 
-def always_asks(self, mm):
-    if not self.get_huge_zero_page():
-        return None
-    if self.xchg(mm.huge_zero, True):
-        self.put_huge_zero_page()
-    return self.READ_ONCE(self.huge_zero_page)
-
-
 def flag(*order):
     """Ways to read the flag."""
 

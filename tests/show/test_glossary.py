@@ -25,6 +25,7 @@ SPELT_OUT = {
     "CPU",
     "CPUS",
     "CVE",
+    "TSO",
     "ID",
     "MADV",
     "DONTNEED",

@@ -108,6 +108,7 @@ BUILDS = [
 ]
 FIGURES = {
     "the_bug": figures.the_bug,
+    "first_look": lambda build: figures.first_look() + figures.first_look(after=True),
     "beside": lambda build: figures.beside(build, "two-mappings"),
     "ledger": figures.ledger,
     "steps": lambda build: figures.steps_table(references.unmap_steps(build, 2)),
@@ -135,6 +136,14 @@ def test_the_picture_of_the_bug():
         "s390 v4.6: HZR 3, should be 2, PC 1 → 0, should be 1; the page is free, and the other process still maps it"
         in words
     )
+
+
+def test_the_first_look_says_who_is_hurt():
+    before, after = (BeautifulSoup(figures.first_look(late), "html.parser").svg["aria-label"] for late in (False, True))
+    assert "A reads. A mapped, the page: zeroes; HZR 2, PC 1." in before
+    assert "B reads. A and B mapped, the page: zeroes; HZR 3, PC 1." in before
+    assert "A unmaps: the bug. B mapped, the page: free; HZR 3, PC 0." in after
+    assert "Somebody else gets it. B mapped, the page: somebody else; HZR 3, PC 1." in after
 
 
 def test_the_road_of_one_unmap():
