@@ -32,7 +32,7 @@ from .values import driven, gathered
 Judge = Callable[[Any], str]
 RACE = "zap-vs-shrinker"
 REPORT = tuple(name for name in QUICK if name != "reaper-vs-shrinker")
-SECONDS, SHORT = 10.0, ("nr1-shortcut",)
+SHORT = ("nr1-shortcut",)
 
 
 class Attempt(NamedTuple):
@@ -43,6 +43,7 @@ class Attempt(NamedTuple):
     more: tuple[Judge, ...] = ()
     finds: bool = False
     memory: str = "sc"
+    seconds: float = 10.0
 
 
 class Leak(Patch):
@@ -213,7 +214,7 @@ ATTEMPTS = {
     "12.7": Attempt((Build("v4.7"), Build("v4.7", "arm64")), ("exit-mmap", "map-read-unmap", RACE,
                                                              "reaper-vs-shrinker"), (reaps,)),
     "12.8": Attempt((Build("v4.9", "arm64"),), ("threads-vs-shrinker", "fault-vs-shrinker", "exit-mmap", "fork"),
-                    memory="weak"),
+                    memory="weak", seconds=60),
     "12.9": Attempt((Build("v4.6", "x86"),), (), (leaks,)),
 }  # fmt: skip
 
@@ -253,7 +254,7 @@ def against(attempt: Attempt, patch: Any) -> str:
     for build in builds:
         for scenario in attempt.scenarios:
             weaker = {"memory": attempt.memory} if scenario in CONCURRENT else {}
-            verdict = check(build, scenario, QUICK.get(scenario), max_seconds=SECONDS, **weaker)
+            verdict = check(build, scenario, QUICK.get(scenario), max_seconds=attempt.seconds, **weaker)
             if verdict.holds is None:
                 raise BuildError(f"{scenario} on {label(build)} is undecided: {verdict.reason}")
             if bool(verdict) is attempt.finds:
