@@ -335,6 +335,11 @@ def test_takes_the_solution_and_another_one(id):
     assert answered() == {id: True}
 
 
+def test_one_class_climbs_the_ladder():
+    at_once = patch(file=S390, zap_huge_zero_page=put_in_zap)
+    assert ["✓ right" in mm.try_patch(f"12.{step}", at_once) for step in range(1, 6)] == [True] * 5
+
+
 @pytest.mark.parametrize("id", ATTEMPTS)
 def test_refuses_what_is_wrong_and_says_where(id):
     for wrong in WRONG[id]:
