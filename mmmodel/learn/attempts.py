@@ -146,10 +146,8 @@ def touches_others(patch: type[Patch]) -> str:
     """Does anything change on another arch: a verdict, a counter, a call?"""
     effects = behaviour(((patch,),), scenarios=tuple(name for name in REPORT if name in SEQUENTIAL))
     found = [e for e in effects if e.arch != "s390" and e.what != "same"]
-    archs = dict.fromkeys(e.arch for e in found)
-    return (
-        f"On {len(archs)} other archs something changes, first: {found[0].arch}, {found[0].scenario}." if found else ""
-    )
+    archs = ", ".join(dict.fromkeys(e.arch for e in found))
+    return f"Something changes on {archs}; on {found[0].arch} for example in {found[0].scenario}." if found else ""
 
 
 def reaps(patch: type[Patch]) -> str:
