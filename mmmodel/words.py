@@ -35,6 +35,11 @@ def modules_of(room: str) -> Callable[[str], ModuleType]:
     return module
 
 
+def meaning(word: str) -> str | None:
+    """The explanation of a word of data/glossary.csv, None if it is not there."""
+    return next((row["explanation"] for row in rows("glossary") if row["term"] == word), None)
+
+
 class BuildError(ValueError):
     """A toggle that does not exist; the message names those that do."""
 

@@ -165,7 +165,11 @@ def test_kernel_functions_are_documented_where_they_are_defined():
 # -- the data
 
 
-@pytest.mark.parametrize("table", TABLES, ids=lambda path: path.stem)
+FACTS = [path for path in TABLES if path.stem != "glossary"]
+"""The explanation of a word is ours."""
+
+
+@pytest.mark.parametrize("table", FACTS, ids=lambda path: path.stem)
 def test_every_row_says_how_it_is_known_and_where_from(table):
     with table.open(newline="", encoding="utf-8") as file:
         found = list(csv.DictReader(file))

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from .gup import GetUserPages
+from .dax import DaxFaults
 from .machine import TlbEntry, one_step
 from .mm_types import Mm, Page, PageTable, Pmd
 
 KERNEL_STACK_ORDER = 2
 
 
-class Processes(GetUserPages):
+class Processes(DaxFaults):
     """Address spaces that come and go, and the CPUs that run them."""
 
     def boot_mm(self) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 
 from ..show.html import Html, code, join, tag
 from ..words import BuildError, choose
-from .asked import NotUnderstoodError, explained, feedback, points, prose, still_open, texts, unanswered
+from .asked import HELPED, NotUnderstoodError, explained, feedback, points, prose, still_open, texts, unanswered
 from .progress import record
 from .values import VALUES
 
@@ -40,7 +40,7 @@ def hint(id: str) -> Html:
 
     Raises BuildError for an exercise that does not exist.
     """
-    hints = points(texts()[choose("exercise", id, texts())][0])
+    hints = points(texts(HELPED)[choose("exercise", id, texts(HELPED))][0])
     GIVEN[id] = min(GIVEN[id] + 1, len(hints))
     more = (
         [] if GIVEN[id] < len(hints) else [tag("p", "There are no more. Still stuck? ", code(f'mm.solution("{id}")'))]
@@ -53,7 +53,7 @@ def solution(id: str) -> Html:
 
     Raises BuildError for an exercise that does not exist.
     """
-    why = [tag("div", prose(text)) for text in texts()[choose("exercise", id, texts())][1:]]
+    why = [tag("div", prose(text)) for text in texts(HELPED)[choose("exercise", id, texts(HELPED))][1:]]
     if id not in VALUES:
         return join(*why)
     value = VALUES[id][1]().value

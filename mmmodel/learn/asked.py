@@ -12,7 +12,8 @@ from ..words import near
 
 WORDS = ["none", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"]
 YES_NO = {"yes": ("y", "true", "right", "holds"), "no": ("n", "false", "wrong", "breaks", "broken")}
-EXERCISE, PREDICTION = r"\d\d\.\d", r"\d\d\.[a-z]"
+EXERCISE, PREDICTION, HELPED = r"\d\d\.\d", r"\d\d\.[a-r]", r"\d\d\.[\ds]"
+"""Ids of what is judged, of what is guessed, and of what there are hints for: 12.s is written, and judged by nobody."""
 
 
 class Right(NamedTuple):

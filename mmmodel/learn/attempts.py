@@ -7,27 +7,32 @@ from typing import Any, NamedTuple
 
 from ..build.composed import Build
 from ..explore.checking import check
+from ..explore.concurrent import PROGRAMS as CONCURRENT
 from ..explore.patience import DoesNotReturn, patience
+from ..explore.sequential import SEQUENTIAL, munmap
 from ..kernel.arches import HUGE
+from ..kernel.mm_types import Pmd
 from ..kernel.overlay import Patch
 from ..show.html import Html, join, tag
 from ..show.lanes import swim_lanes
 from ..show.tables import banner, label
 from ..study.at_a_glance import QUICK
-from ..study.blast import in_softirq
-from ..study.costs import rates
+from ..study.blast import behaviour, in_softirq
+from ..study.calls import listen
+from ..study.costs import RATES, rates
 from ..study.guards import PROGRAMS, stops_at
 from ..study.page_kinds import KINDS, drop
 from ..study.proposal import UNMAPS
+from ..study.references import counts, due
 from ..words import BuildError, choose
 from .asked import explained, feedback, still_open, texts, unanswered
 from .progress import record
-from .values import gathered
+from .values import driven, gathered
 
 Judge = Callable[[Any], str]
 RACE = "zap-vs-shrinker"
 REPORT = tuple(name for name in QUICK if name != "reaper-vs-shrinker")
-SECONDS = 10.0
+SHORT = ("nr1-shortcut",)
 
 
 class Attempt(NamedTuple):
@@ -37,6 +42,8 @@ class Attempt(NamedTuple):
     scenarios: tuple[str, ...]
     more: tuple[Judge, ...] = ()
     finds: bool = False
+    memory: str = "sc"
+    seconds: float = 10.0
 
 
 class Leak(Patch):
@@ -66,11 +73,11 @@ def false_alarms(patch: type[Patch]) -> str:
     return "On the reported kernel the first unmap frees the page, and nobody says anything." if silent else ""
 
 
-def dearer(kinds: tuple[str, ...], than: tuple[str, ...], patch: type[Patch]) -> str:
+def dearer(kinds: tuple[str, ...], than: tuple[str, ...], patch: type[Patch], names: tuple[str, ...] = RATES) -> str:
     """Does it cost more, with swap or without, than other patches do with it?"""
     for swap in (True, False):
         mine, other = rates(Build(swap=swap, patches=(patch,))), rates(Build(patches=than))
-        for unit, name in [(kind, name) for kind in kinds for name in other[kind]]:
+        for unit, name in [(kind, name) for kind in kinds for name in names]:
             if (costs := mine[unit][name]) > (due := other[unit][name]):
                 return f"SWAP {'on' if swap else 'off'}: a {unit} costs {costs:g} × {name}; {due:g} is enough."
     return ""
@@ -96,6 +103,14 @@ def not_taken(patch: type[Patch]) -> str:
     return "" if mine and ours and mine.costs == ours.costs else "An ordinary page alone does not take the shortcut."
 
 
+def short_cut(patch: type[Patch]) -> str:
+    """Over the shortcut as it was proposed: does one ordinary page still take it?"""
+    mine, ours = (
+        drop(Build("v4.6", "x86", patches=(*SHORT, *more)), "anon", "release_pages") for more in ((patch,), ())
+    )
+    return "" if mine and ours and mine.costs == ours.costs else "An ordinary page alone does not take the shortcut."
+
+
 def one_by_one(patch: type[Patch]) -> str:
     """Does a batch of ia64 still make a call for each page? And do all of them come out?"""
     calls = gathered(Build("v4.6", "ia64", thp=True, patches=(patch,)), 100)
@@ -104,6 +119,69 @@ def one_by_one(patch: type[Patch]) -> str:
         if len(calls) > 2 or sum(calls) != 100
         else ""
     )
+
+
+def no_drain(patch: type[Patch]) -> str:
+    """Does a freed page drain, of either kind, with swap or without?"""
+    return dearer(("page", "huge zero page"), (), patch, ("lru_add_drain",))
+
+
+def special_case(patch: type[Patch]) -> str:
+    """Does an unmap ask more often than before whether a page is the huge zero page?"""
+    mine, ours = (_looks_at_ptr(Build(patches=patches)) for patches in ((patch,), ()))
+    said = (
+        f"An unmap looks at PTR {mine} times, to tell the huge zero page from others; without the patch {ours} times."
+    )
+    return said if mine > ours else ""
+
+
+def _looks_at_ptr(build: Build) -> int:
+    k, seen = driven(build, 1), list[Any]()
+    listen(k, ["READ_ONCE"], lambda name, args: seen.append(args[0]))
+    munmap(k, k.init)
+    return sum(var is k.huge_zero_page for var in seen)
+
+
+def touches_others(patch: type[Patch]) -> str:
+    """Does anything change on another arch: a verdict, a counter, a call?"""
+    effects = behaviour(((patch,),), scenarios=tuple(name for name in REPORT if name in SEQUENTIAL))
+    found = [e for e in effects if e.arch != "s390" and e.what != "same"]
+    archs = ", ".join(dict.fromkeys(e.arch for e in found))
+    return f"Something changes on {archs}; on {found[0].arch} for example in {found[0].scenario}." if found else ""
+
+
+def reaps(patch: type[Patch]) -> str:
+    """Does the reaper still take the memory, and give back the semaphore?"""
+    k = driven(Build("v4.7", patches=(patch,)), 1)
+    k._oom_reap_task(k.init)
+    said = f"After the reaper HZR is {counts(k)[0]}, and mmap_sem is {k.init.mmap_sem.value}; right is HZR 1, and 0."
+    return said if (*counts(k), k.init.mmap_sem.value) != (1, 1, 0) else ""
+
+
+HOLES = ("an empty slot", "a slot that somebody has filled", "a slot that somebody fills before it has the lock",
+         "an empty slot, with no memory left")  # fmt: skip
+
+
+def leaks(patch: type[Patch]) -> str:
+    """What a fault in a hole of a file leaves behind."""
+    for hole in HOLES:
+        k = Build("v4.6", "x86", patches=(patch,)).boot()
+        k.mmap(k.init, 0, k.hpage_nr)
+        k.pmd_alloc(k.init, 0)
+        filled = [k.init.pmd[0].value, Pmd(k.alloc_pages(k.hpage_order, "init"))]
+        if hole == HOLES[1]:
+            k.init.pmd[0].value = filled[1]
+        elif hole == HOLES[2]:
+            listen(k, ["spin_lock"], lambda *_, slot=k.init.pmd[0], pmd=filled[1]: setattr(slot, "value", pmd))
+        elif hole == HOLES[3]:
+            k.alloc_huge_zero_page = lambda: None
+        result = k._dax_pmd_fault(k.init, 0)
+        held = any(lock.value is not None for lock in k.locks)
+        if counts(k) != due(k) or held:
+            return f"After a fault in {hole}: HZR {counts(k)[0]}, due {due(k)[0]}{', and a lock is held' * held}."
+        if (result is None) != (hole == HOLES[0]):
+            return f"A fault in {hole} returns {result}."
+    return ""
 
 
 S390 = (Build(), Build(swap=False))
@@ -123,6 +201,19 @@ ATTEMPTS = {
     "09.2": Attempt(S390, (*UNMAPS, RACE), (partial(dearer, ("page",), ()),)),
     "09.4": Attempt((Build("v4.6", "ia64", thp=True),), ("map-read-unmap", "exit-mmap", RACE), (one_by_one,)),
     "10.4": Attempt((*S390, *OTHERS), REPORT),
+    "12.1": Attempt(S390[:1], REPORT),
+    "12.2": Attempt((*S390, *OTHERS), REPORT),
+    "12.3": Attempt((*S390, *OTHERS), REPORT, (no_drain,)),
+    "12.4": Attempt(S390, REPORT, (special_case,)),
+    "12.5": Attempt((*S390, *OTHERS), REPORT, (touches_others,)),
+    "12.6": Attempt((*(Build("v4.6", arch, patches=SHORT) for arch in ("x86", "arm64")),
+                     *(Build(swap=swap, patches=("q4", *SHORT)) for swap in (True, False))),
+                    (*UNMAPS, "fork", RACE), (short_cut,)),
+    "12.7": Attempt((Build("v4.7"), Build("v4.7", "arm64")), ("exit-mmap", "map-read-unmap", RACE,
+                                                             "reaper-vs-shrinker"), (reaps,)),
+    "12.8": Attempt((Build("v4.9", "arm64"),), ("threads-vs-shrinker", "fault-vs-shrinker", "exit-mmap", "fork"),
+                    memory="weak", seconds=60),
+    "12.9": Attempt((Build("v4.6", "x86"),), (), (leaks,)),
 }  # fmt: skip
 
 
@@ -144,7 +235,8 @@ def try_patch(id: str, patch: Any = ...) -> Html:
     if wrong:
         return feedback(False, id, "✗ not yet", wrong, note)
     verb = "finds it" if attempt.finds else "holds"
-    return feedback(True, id, "✓ right", f"It {verb} in {', '.join(attempt.scenarios)}.", explained(id), note)
+    where = f"It {verb} in {', '.join(attempt.scenarios)}." if attempt.scenarios else ""
+    return feedback(True, id, "✓ right", where, explained(id), note)
 
 
 def against(attempt: Attempt, patch: Any) -> str:
@@ -159,7 +251,8 @@ def against(attempt: Attempt, patch: Any) -> str:
         raise BuildError(f"it has no effect on {label(attempt.builds[0])}: {why}")
     for build in builds:
         for scenario in attempt.scenarios:
-            verdict = check(build, scenario, QUICK.get(scenario), max_seconds=SECONDS)
+            weaker = {"memory": attempt.memory} if scenario in CONCURRENT else {}
+            verdict = check(build, scenario, QUICK.get(scenario), max_seconds=attempt.seconds, **weaker)
             if verdict.holds is None:
                 raise BuildError(f"{scenario} on {label(build)} is undecided: {verdict.reason}")
             if bool(verdict) is attempt.finds:

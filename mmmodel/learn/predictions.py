@@ -10,6 +10,7 @@ from ..build.composed import Build
 from ..explore.checking import check
 from ..explore.tracing import trace
 from ..kernel.arches import ARCHES, HUGE
+from ..kernel.overlay import Patch
 from ..kernel.versions import VERSIONS
 from ..show.html import join, mark, tag
 from ..show.stepper import pane, present, readable
@@ -32,6 +33,16 @@ X86 = Build("v4.6", "x86")
 WRAP = "<style>.mm-options button{white-space:normal;text-align:left;line-height:1.6;flex:none}</style>"
 WRITE = "write: a page of one's own"
 SHORTCUT = ("nr1-shortcut",)
+
+
+class PutAll(Patch):
+    """HZR of every page."""
+
+    file = "mm/swap_state.c"
+
+    def free_page_and_swap_cache(self, page: Any) -> None:
+        """Nobody asks."""
+        self.put_huge_zero_page()
 
 
 def predict(id: str) -> None:
@@ -161,5 +172,9 @@ RIGHT: dict[str, Callable[[], object]] = {
     "11.c": lambda: share([not publication(arch, "pfn-lock-relaxed") for arch in ("arm64", "x86", "s390")],
                          "on none", "on arm64 alone", "on all"),
     "11.d": lambda: sum(tried(fault)["assertion"].found or tried(fault)["test on s390"].found for fault in FIRST),
+    "12.a": lambda: check(Build(patches=(PutAll,)), "fork").broken or "nothing",
+    "12.b": lambda: sum(bool(check(Build(v, swap=False), "two-mappings")) for v in VERSIONS),
+    "12.c": lambda: share([check(Build("v4.9", "arm64"), "threads-vs-shrinker", memory=m) for m in ("sc", "weak")],
+                         "wrong in both", "right in every", "right in both"),
 }  # fmt: skip
 """What the model finds, as its option begins."""

@@ -24,6 +24,7 @@ from tornado.ioloop import IOLoop
 from traitlets.config import Config
 from voila.app import Voila
 
+from ..show.glossary import link_words
 from . import environment
 from .notebooks import UsageError, find, load
 from .page import parameters_of, template
@@ -114,11 +115,17 @@ def _config(token: str, root: Path, theme: str) -> Config:
         "open_browser": False,
         "log_level": "ERROR",
     }
-    page = {"theme": theme, "strip_sources": True, "show_tracebacks": True}
+    page = {"theme": theme, "strip_sources": True, "show_tracebacks": True, "prelaunch_hook": _linked}
     # Kernels behind sockets in a private folder, not ports; the path of a socket may have about 100 characters.
     kernel = {"transport": "ipc" if len(tempfile.gettempdir()) < 30 else "tcp", "shutdown_wait_time": 1.0}
     voila["tornado_settings"] = {"headers": {"Content-Security-Policy": POLICY}}
     return Config({"Voila": voila, "VoilaConfiguration": page, "KernelManager": kernel})
+
+
+def _linked(request: object, notebook: Any, cwd: str) -> Any:
+    """Each word is a link to its explanation where it is first used."""
+    link_words(notebook.cells)
+    return notebook
 
 
 def _open(url: str, page: Path) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from ..data import notebooks_dir, rows
+from ..show.glossary import link_words
 from .environment import write
 
 
@@ -84,7 +85,7 @@ def working_copy() -> tuple[Path, list[str]]:
         folder.mkdir(parents=True, exist_ok=True)
         copied = json.loads(record.read_text(encoding="utf-8")) if record.exists() else {}
         for path in ours():
-            mine, new = folder / path.name, path.read_text(encoding="utf-8")
+            mine, new = folder / path.name, with_words(path)
             old = mine.read_text(encoding="utf-8") if mine.exists() else None
             if old is None or copied.get(path.name) == digest(old):
                 write(mine, new)
@@ -96,6 +97,16 @@ def working_copy() -> tuple[Path, list[str]]:
     except (OSError, ValueError) as error:
         raise UsageError(f"no working copy in {folder}: {error}; --in-place opens the notebooks themselves") from None
     return folder, kept
+
+
+def with_words(path: Path) -> str:
+    """A notebook of ours as a reader gets it: each word is a link to its explanation where it is first used."""
+    text = path.read_text(encoding="utf-8")
+    try:
+        link_words((notebook := json.loads(text))["cells"])
+    except ValueError:
+        return text
+    return json.dumps(notebook, indent=1, ensure_ascii=False, sort_keys=True) + "\n"
 
 
 def digest(text: str) -> str:

@@ -1,6 +1,7 @@
 """Executed notebooks as pages: plain HTML, no network, no script."""
 
 import ast
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from copy import deepcopy
@@ -10,9 +11,12 @@ from typing import Any
 
 from ..claims import MIME
 from ..show.contents import headline
+from ..show.glossary import link_words
 from .environment import write as write
 
 SHOWN = ["text/html", "text/markdown", "image/svg+xml", "image/png", "image/jpeg", "text/plain"]
+LIVE = re.compile(r'<(span|div) class="live">.*?</\1>', re.DOTALL)
+"""What a notebook says to a reader who has a kernel: there is none behind a page."""
 WIDGET = "application/vnd.jupyter.widget-view+json"
 
 
@@ -63,8 +67,11 @@ def page(nb: Any, folder: Path, given: Mapping[str, object], failures: Sequence[
 
 
 def _anchored(nb: Any) -> Any:
-    """A copy with an anchor on each code cell and claim, without widgets: their view is an output too."""
+    """A copy with an anchor on each code cell and claim, and links, without widgets: their view is an output too."""
     nb, seen = deepcopy(nb), {""}
+    for cell in nb.cells:
+        cell.source = LIVE.sub("", cell.source) if cell.cell_type == "markdown" else cell.source
+    link_words(nb.cells)
     for number, cell in numbered(nb.cells):
         cell.metadata.anchor = "parameters-of-this-run" if tagged(cell, "injected-parameters") else f"cell-{number}"
         cell.outputs = [output for output in cell.outputs if WIDGET not in output.get("data", {})]

@@ -79,6 +79,27 @@ def _changes(found: Counter[str]) -> Html:
     return join(*(part for sign in signs for part in (sign, Html("<br>"))))
 
 
+def compared(effects: Sequence[Effect]) -> Html:
+    """Stacks of patches beside each other: the archs on which each mends, breaks or changes something."""
+    stacks, kinds = list(dict.fromkeys(e.patches for e in effects)), ("mended", "broken", "counters", "calls")
+    shown = [(_called(stack), *(_hit(effects, stack, what) for what in kinds)) for stack in stacks]
+    return table(["with", *(CHANGES[what] for what in kinds)], shown)
+
+
+def _called(stack: Sequence[object]) -> str:
+    return " + ".join(patch if isinstance(patch, str) else getattr(patch, "__name__", "") for patch in stack)
+
+
+def _hit(effects: Iterable[Effect], stack: Sequence[object], what: str) -> str | None:
+    found = {arch: set[bool]() for arch in ARCHES}
+    for e in effects:
+        if (e.patches, e.what) == (stack, what):
+            found[e.arch].add(e.swap)
+    only = {True: " (SWAP=y)", False: " (SWAP=n)"}
+    hit = [f"{arch}{only[swaps.pop()] if len(swaps) == 1 else ''}" for arch, swaps in found.items() if swaps]
+    return (", ".join(hit) or None) if len(hit) <= 4 else f"{len(hit)} archs"
+
+
 def broken(effects: Sequence[Effect]) -> Html:
     """On which archs some scenario breaks, one row for each stack of patches."""
     stacks = list(dict.fromkeys(e.patches for e in effects))

@@ -19,6 +19,8 @@ from ..study.measurements import compare, measured, nearest, owner, plain
 from ..study.unmap import Unmap
 from ..words import arrowed, kernel_name
 from .contents import contents, said  # noqa: F401
+from .first_look import first_look  # noqa: F401
+from .glossary import glossary  # noqa: F401
 from .html import BAD, BOLD, GOOD, INK, MIDDLE, MONO, Html, arrow, box, figure_html, join, svg, table, tag, text  # noqa: F401
 from .tables import REUSE, aftermath, agreement, endings, frames, holders, label, ledger, steps_table  # noqa: F401
 
@@ -31,13 +33,16 @@ if TYPE_CHECKING:
 
 
 def the_bug(build: Build, beside: Build | None = None) -> Html:
-    """The picture of the bug: which counter one unmap drops on `build`, beside x86 of the same version."""
+    """The picture of the bug: which counter an unmap drops on `build`, beside x86 of the same version.
+
+    Two processes map the page, one of them unmaps it.
+    """
     builds = (beside or Build(version=build.version, arch="x86"), build)
-    unmaps = [Unmap(b, cpus=1) if b.thp else None for b in builds]
+    unmaps = [Unmap(b, cpus=1, others=1) if b.thp else None for b in builds]
     length = max([len(u.route) for u in unmaps if u] or [2])
     words = ". ".join(f"{label(b)}: {_told(u)}" for b, u in zip(builds, unmaps, strict=True))
     panels = [_panel(label(b), length, u, x) for x, b, u in zip((4, 414), builds, unmaps, strict=True)]
-    return svg(800, 40 * length + 276, f"One unmap of the huge zero page. {words}.", *panels)
+    return svg(800, 40 * length + 276, f"Two processes map the huge zero page, one unmaps it. {words}.", *panels)
 
 
 def _changes(unmap: Unmap) -> Iterable[tuple[str, int | None, int | None, int | None]]:
@@ -48,7 +53,7 @@ def _told(unmap: Unmap | None) -> str:
     if unmap is None:
         return "no transparent huge pages"
     moves = [f"{n} {arrowed(a, b)}{'' if b == d else f', should be {d}'}" for n, a, b, d in _changes(unmap)]
-    return f"{', '.join(moves)}; {unmap.state}"
+    return f"{', '.join(moves)}; {unmap.state}" + ", and the other process still maps it" * (unmap.page.owner is None)
 
 
 def _panel(name: str, length: int, unmap: Unmap | None, x: float) -> Html:
@@ -59,7 +64,8 @@ def _panel(name: str, length: int, unmap: Unmap | None, x: float) -> Html:
         return join(title, *(text(middle, 80 + 22 * i, s, **MIDDLE) for i, s in enumerate(why)))
     sign, colour = ("✓", GOOD) if unmap.after == unmap.due else ("✗", BAD)
     dropped = " and ".join(name for name, before, after, _ in _changes(unmap) if before != after)
-    end = "the counts are right" if unmap.after == unmap.due else f"{unmap.state}, and still in use"
+    freed = f"{unmap.state}, and still mapped" if unmap.page.owner is None else "the counts are wrong"
+    end = "the counts are right" if unmap.after == unmap.due else freed
     look = {"fill": colour, **MIDDLE, **BOLD}
     return join(
         title,

@@ -1,8 +1,11 @@
 """Kernel functions as the model has them: their source, beside each other."""
 
+import ast
 import inspect
 import re
+from difflib import ndiff
 from textwrap import dedent
+from typing import Any
 
 from pygments import highlight
 from pygments.formatters import HtmlFormatter
@@ -12,9 +15,10 @@ from pygments.token import Comment, Keyword, Name, String
 
 from ..build.composed import Build
 from ..kernel.arches import own_gather
+from ..kernel.overlay import Patch
 from ..study.blast import SEAMS
 from ..words import kernel_name
-from .html import GOOD, HZR, MONO, WRAPPED, Html, join, tag
+from .html import GOOD, HZR, MONO, WRAPPED, Html, code, join, table, tag
 from .tables import label
 
 FILE = r"[\w-]+/[\w/.-]+\.[ch]\b"
@@ -46,8 +50,53 @@ def place(build: Build, name: str) -> str:
     for cls in (*own, *owners):
         given = getattr(cls, "instead", None) or getattr(cls, "file", None)
         said += [given, cls.__doc__, inspect.getdoc(inspect.getmodule(cls))]
-    file = next(found[0] for words in said if (found := re.search(FILE, words or "")))
+    file = next((found[0] for words in said if (found := re.search(FILE, words or ""))), "what a program does")
     return f"{file}:{kernel_name(SEAMS.get(name, name))}@{build.version}"
+
+
+def functions(build: Build) -> Html:
+    """What a patch can override or call on a build: by source file, with signature and what it is for."""
+    names = {n for cls in build.kernel_class.__mro__[:-1] for n, v in vars(cls).items() if inspect.isfunction(v)}
+    files: dict[str, list[tuple[Html, str]]] = {}
+    for name in sorted(n for n in names if not n.startswith(("__", "boot_"))):
+        function = getattr(build.kernel_class, name)
+        below = function.__module__.endswith(("machine", "atomics"))
+        file = "single steps: atomic operations, barriers, locks, TLBs" if below else place(build, name).split(":")[0]
+        said = (inspect.getdoc(function) or "").partition("\n")[0]
+        files.setdefault(file, []).append((code(f"{name}{_signature(function)}"), said))
+    ordered = sorted(files.items(), key=lambda item: (not item[0].startswith("mm/"), item[0]))
+    return join(*(tag("details", tag("summary", f"{f} ({len(r)})"), table(["define", ""], r)) for f, r in ordered))
+
+
+def _signature(function: Any) -> inspect.Signature:
+    found = inspect.signature(function)
+    bare = [p.replace(annotation=p.empty) for p in found.parameters.values()]
+    return inspect.Signature(bare)
+
+
+def diff(patch: str | type[Patch], version: str = "v4.6") -> Html:
+    """A patch as the lines it takes away and adds, docstrings left out, on a version; of a long one the first six.
+
+    Where it calls super() the lines of before stay, in that place.
+    Raises BuildError for a name that does not exist.
+    """
+    build = Build(version, patches=(patch,))
+    cls, lines = build.patch_classes[0], list[str]()
+    stock: Any = Build(version, "s390" if cls.level() else "x86").kernel_class
+    for name in [n for n in cls.functions() if not n.startswith(("boot_", "references"))]:
+        was, now = (_body(getattr(c, name, None)) for c in (stock, cls))
+        signs = "+" if any("super()" in line for line in now) else "+-"
+        lines += [f"@@ {kernel_name(name)}()", *(line for line in ndiff(was, now) if line[0] in signs)]
+    more = [f"… and {len(lines) - 7} lines more"] * (len(lines) > 7)
+    return tag("pre", "\n".join([*lines[:7], *more]), style=CODE)
+
+
+def _body(function: Any) -> list[str]:
+    """The statements of a function, as they are written, without its docstring."""
+    if function is None:
+        return []
+    node: Any = ast.parse(text := dedent(inspect.getsource(function))).body[0]
+    return [line[4:] for line in text.splitlines()[node.body[0].end_lineno :]]
 
 
 def _listing(build: Build, name: str) -> Html:

@@ -12,7 +12,7 @@ from ..kernel.mm_types import HUGE_ZERO_PAGE, Pmd
 from ..study.measurements import compare, patch_names, plain
 from ..study.references import Entry, counts, due, page_state, play
 from ..study.references import ledger as entries
-from ..words import VERDICT, arrowed, kernel_name
+from ..words import VERDICT, arrowed, kernel_name, meaning
 from .html import Html, block, code, join, mark, table, tag, unbroken
 
 if TYPE_CHECKING:
@@ -31,12 +31,18 @@ def label(build: Build) -> str:
 
 def banner(verdict: Verdict) -> Html:
     """A verdict as a block of HTML: symbol and words, and what broke first."""
-    what = f"{verdict.broken} broke at {kernel_name(verdict.op)}: {verdict.what}" if verdict.broken else ""
+    broken = tag("abbr", verdict.broken, title=meaning(verdict.broken))
+    what = join(broken, f" broke at {kernel_name(verdict.op)}: {verdict.what}") if verdict.broken else ""
     looked = verdict.reason if verdict.bound else ""
     asked = f"looked at: {', '.join(verdict.invariants)}" * (verdict.status == "holds")
-    small = " · ".join(filter(None, (label(verdict.build), what, looked, asked, *verdict.build.notes)))
+    small = [join(" · ", part) for part in (what, looked, asked, *verdict.build.notes) if part]
     order = f", memory {verdict.memory}" * (verdict.memory != "sc")
-    said = tag("b", VERDICT[verdict.holds]), f" {verdict.scenario}{order}", Html("<br>"), tag("small", small)
+    said = (
+        tag("b", VERDICT[verdict.holds]),
+        f" {verdict.scenario}{order}",
+        Html("<br>"),
+        tag("small", label(verdict.build), *small),
+    )
     return block(verdict.holds, *said)
 
 

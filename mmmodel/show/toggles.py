@@ -13,7 +13,7 @@ from ..kernel.arches import ARCHES
 from ..kernel.patches import PATCHES
 from ..kernel.versions import VERSIONS
 from ..study.at_a_glance import command, differences, presets, quick_verdicts, told, verdict_changes
-from ..words import BuildError, choose
+from ..words import BuildError, choose, meaning
 from .html import MONO, WRAPPED, Html, block, join, tag
 from .stepper import pane, present, readable
 from .tables import label
@@ -251,7 +251,8 @@ def _offers(name: str, values: Any, builds: list[Build]) -> list[Any]:
 
 def _control(name: str, values: list[Any], value: Any) -> Any:
     if isinstance(value, bool):
-        return w.Checkbox(value, description=SWITCHES.get(name, name), indent=False, layout={"width": "auto"})
+        said = {"description": SWITCHES.get(name, name), "tooltip": meaning(name)}
+        return w.Checkbox(value, **said, indent=False, layout={"width": "auto"})
     style, layout = {"description_width": "4em"}, {"width": "auto"}
     return w.Dropdown(options=values, value=value, description=name, style=style, layout=layout)
 

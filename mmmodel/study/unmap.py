@@ -7,6 +7,7 @@ from typing import Any
 
 from ..build.composed import Build
 from ..explore.concurrent import on_cpu
+from ..explore.sequential import map_read
 from ..kernel.machine import KernelBug
 from .calls import listen
 from .references import counts, due, page_state
@@ -28,12 +29,16 @@ ROUTE = {"zap_huge_pmd", "tlb_remove_page", "tlb_invalidate", *PARTS["freeing"].
 class Unmap:
     """CPU 0 unmaps the huge zero page, which all CPUs have in their TLBs. Huge pages are assumed where there are none.
 
+    others: so many processes map the page besides, and keep it.
+
     rows: the calls that concern it; start: the TLBs before it; route: the functions of ROUTE up to the one that drops
     a counter; before, after, due: HZR and PC before and after it, and what they should be then; state: of the page.
     """
 
-    def __init__(self, build: Build, cpus: int = 2) -> None:
+    def __init__(self, build: Build, cpus: int = 2, others: int = 0) -> None:
         self.kernel = kernel = replace(build, thp=True).boot(cpus)
+        for other in range(others):
+            map_read(kernel, kernel.new_mm(f"mm{other}"))
         for cpu in reversed(range(cpus)):
             on_cpu(kernel, cpu, kernel.init)
         self.page, self.scene = kernel.huge_zero_page.value, Scene(kernel)

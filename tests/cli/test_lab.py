@@ -11,6 +11,8 @@ from click.testing import CliRunner
 import mmmodel as mm
 from mmmodel.cli import main
 from mmmodel.data import notebooks_dir
+from mmmodel.report.notebooks import with_words
+from mmmodel.show.glossary import HOME
 
 
 @pytest.fixture
@@ -51,7 +53,8 @@ def test_a_copy_is_served_and_it_says_where(lab, home):
     assert f"--notebook-dir={home / 'notebooks'}" in started
     assert "--port=1" in started
     names = {path.name: path.read_text(encoding="utf-8") for path in (home / "notebooks").glob("*.ipynb")}
-    assert names == {path.name: path.read_text(encoding="utf-8") for path in notebooks_dir().glob("*.ipynb")}
+    assert names == {path.name: with_words(path) for path in notebooks_dir().glob("*.ipynb")}
+    assert all(HOME in text for text in names.values())
 
 
 def test_authors_open_the_notebooks_themselves(lab, home):

@@ -6,6 +6,7 @@ import pytest
 from refusals import told
 
 import mmmodel as mm
+from mmmodel.kernel.mm_types import HUGE_ZERO_PAGE, Pmd
 from mmmodel.kernel.patches import PATCHES
 from mmmodel.learn.asked import texts
 from mmmodel.learn.attempts import ATTEMPTS
@@ -120,6 +121,82 @@ def huge(self, tlb, page):
         small(self, tlb, page)
 
 
+def put_in_zap(self, tlb, page):
+    self.put_huge_zero_page()
+
+
+def many(self, tlb, page):
+    self.free_pages_and_swap_cache((page,), 1)
+
+
+def no_drain(self, tlb, page):
+    self.free_swap_cache(page)
+    self.release_pages((page,), 1)
+
+
+def ask_both(self, tlb, page):
+    many(self, tlb, page) if self.is_huge_zero_page(page) else self.put_page(page)
+
+
+def dropped(self, tlb, page):
+    if not self.is_huge_zero_page(page):
+        self.put_page(page)
+
+
+def loop(self, pages, nr):
+    for page in pages[:nr]:
+        if not self.release_huge_zero_page(page):
+            self.put_page(page)
+
+
+def flag(*order):
+    """Ways to read the flag."""
+
+    def test_huge_zero(self, mm):
+        found = [getattr(self, name)(*[mm.huge_zero][: name == "READ_ONCE"]) for name in order]
+        return bool(found[order.index("READ_ONCE")])
+
+    return test_huge_zero
+
+
+class Alive(mm.Patch):
+    """Nobody is believed to be dead."""
+
+    def tlb_gather_mmu(self, mm, fullmm=False):
+        return super().tlb_gather_mmu(mm)
+
+
+def puts(always=False, before=False, locks=False):
+    """Wrong ways to mend the fault in a hole."""
+
+    class Hole(mm.Patch):
+        def _dax_pmd_fault(self, mm, index):
+            if before and mm.pmd[index].value is not None:
+                return "VM_FAULT_FALLBACK"
+            result = super()._dax_pmd_fault(mm, index)
+            if always or (result and not before):
+                self.put_huge_zero_page()
+            if locks:
+                self.spin_lock(mm.ptl)
+            return result
+
+    return Hole
+
+
+def put_at_the_fallback(self, mm, index):
+    zero_page = self.get_huge_zero_page()
+    if zero_page is None:
+        return "VM_FAULT_FALLBACK"
+    self.spin_lock(mm.ptl)
+    if empty := mm.pmd[index].value is None:
+        self.atomic_set(mm.pmd[index], Pmd(zero_page, False, HUGE_ZERO_PAGE))
+    self.spin_unlock(mm.ptl)
+    if empty:
+        return None
+    self.put_huge_zero_page()
+    return "VM_FAULT_FALLBACK"
+
+
 FREE, REMOVE, RELEASE = "free_page_and_swap_cache", "tlb_remove_page", "release_pages"
 CLEAR, FLUSH, PUT = "pmdp_huge_get_and_clear_full", "tlb_flush_mmu_free", "_put_compound_page"
 WRONG = {
@@ -141,6 +218,34 @@ WRONG = {
     "09.4": [patch(file=IA64, **{FLUSH: f}) for f in (nothing, leave, each, twice)]
     + [PATCHES["q4"], PATCHES["q3"], PATCHES["page-refcount"]],
     "10.4": [PATCHES[name] for name in ("quick-hack", "q2", "q3", "revert", "nr1-shortcut")],
+    "12.1": [patch(file=SWAP_STATE, **{FREE: f}) for f in (nothing, put_always, asked_twice, not_put, put_both)]
+    + [PATCHES["nr1-shortcut"], PATCHES["mm-flag-acquire"]],
+    "12.2": [PATCHES[name] for name in ("quick-hack", "q2", "q3", "revert")]
+    + [patch(file=S390, **{REMOVE: f}) for f in (nothing, dropped)],
+    "12.3": [PATCHES[name] for name in ("q4", "q3", "quick-hack")]
+    + [patch(file=S390, **{REMOVE: f}) for f in (many, dropped, ask_both)],
+    "12.4": [PATCHES[name] for name in ("q4", "q3", "quick-hack")]
+    + [patch(zap_huge_zero_page=nothing), patch(file=S390, **{REMOVE: huge}), patch(file=S390, **{REMOVE: no_drain})],
+    "12.5": [PATCHES[name] for name in ("page-refcount", "revert", "q3", "nr1-shortcut-guarded")]
+    + [patch(zap_huge_zero_page=put_in_zap), patch(file=S390, **{REMOVE: dropped})],
+    "12.6": [PATCHES[name] for name in ("nr1-shortcut-guarded", "nr1-shortcut", "q3")]
+    + [patch(**{RELEASE: f}) for f in (shortcut, nothing)]
+    + [patch(put_page=nothing), patch(put_page=put_always)],
+    "12.7": [patch(_oom_reap_task=f) for f in (nothing, lambda self, mm: self.down_read_trylock(mm.mmap_sem))]
+    + [PATCHES["q4"], patch(tlb_flush_mmu_free=nothing), patch(file=S390, tlb_flush_mmu_tlbonly=nothing)],
+    "12.8": [
+        patch(test_huge_zero=flag(*order))
+        for order in (["READ_ONCE"], ["smp_mb", "READ_ONCE"], ["smp_rmb", "READ_ONCE"], ["READ_ONCE", "smp_wmb"])
+    ]
+    + [patch(test_huge_zero=lambda self, mm: True), PATCHES["pfn-lock"]],
+    "12.9": [
+        puts(),
+        puts(always=True),
+        puts(before=True),
+        puts(before=True, locks=True),
+        patch(_dax_pmd_fault=nothing),
+        PATCHES["q3"],
+    ],
 }
 OTHERWISE = {
     "04.2": patch(use=lambda self, mm, page, expects, content: (
@@ -154,6 +259,15 @@ OTHERWISE = {
     "09.2": PATCHES["page-refcount"],
     "09.4": solution("09.4"),
     "10.4": PATCHES["page-refcount"],
+    "12.1": PATCHES["q3"],
+    "12.2": PATCHES["page-refcount"],
+    "12.3": patch(file=S390, **{REMOVE: huge}),
+    "12.4": PATCHES["page-refcount"],
+    "12.5": patch(file=S390, **{REMOVE: no_drain}),
+    "12.6": patch(**{RELEASE: loop}),
+    "12.7": Alive,
+    "12.8": patch(test_huge_zero=flag("READ_ONCE", "smp_rmb")),
+    "12.9": patch(_dax_pmd_fault=put_at_the_fallback),
 }  # fmt: skip
 
 
@@ -219,6 +333,11 @@ def test_takes_the_solution_and_another_one(id):
         assert f"{id}: ✓ right" in text
         assert "class" not in text.split("It holds")[-1].split("(mm.Patch)")[-1]
     assert answered() == {id: True}
+
+
+def test_one_class_climbs_the_ladder():
+    at_once = patch(file=S390, zap_huge_zero_page=put_in_zap)
+    assert ["✓ right" in mm.try_patch(f"12.{step}", at_once) for step in range(1, 6)] == [True] * 5
 
 
 @pytest.mark.parametrize("id", ATTEMPTS)

@@ -25,6 +25,7 @@ ANSWERS = {
     "08": ["more than ten times", "their counter", "no"], "09": ["it repairs", "no drain", "none"],
     "10": ["3", "all", "the page's own count"],
     "11": ["it gets worse", "v5.13", "on arm64 alone", "1"],
+    "12": ["no-bug", "4", "right in every"],
 }  # fmt: skip
 
 

@@ -19,7 +19,7 @@ def test_what_was_answered_is_there_for_the_next_who_looks(home):
     assert home in where().parents
     assert answered() == {"00.1": True, "01.2": False}
     shown = told(mm.progress())
-    assert "1 of 40 exercises answered" in shown
+    assert "1 of 49 exercises answered" in shown
     assert "✓ 00.1" in shown
     assert "? 01.2 not yet right" in shown
 
@@ -33,9 +33,9 @@ def test_the_same_again_is_not_written_again():
 
 def test_it_is_forgotten_by_one_call():
     mm.answer("00.1", "s390")
-    assert "0 of 40" in told(mm.progress(reset=True))
+    assert "0 of 49" in told(mm.progress(reset=True))
     assert answered() == {}
-    assert "0 of 40" in told(mm.progress(reset=True))
+    assert "0 of 49" in told(mm.progress(reset=True))
 
 
 GOOD = '["00.1", true]'
@@ -72,8 +72,8 @@ def test_an_answer_counts_where_nothing_can_be_written(obstacle, home):
     text = told(mm.answer("01.2", "no"))
     assert "✓ right" in text
     assert "This is not remembered" in text
-    assert "0 of 40" in told(mm.progress())
-    assert "0 of 40" in told(mm.progress(reset=True))
+    assert "0 of 49" in told(mm.progress())
+    assert "0 of 49" in told(mm.progress(reset=True))
 
 
 WRITE = (

@@ -94,3 +94,18 @@ def test_callers():
 
 def test_latent():
     assert "sh v4.6 + q4, THP assumed ✗ references-balance" in words(blast_figures.latent(["q4"]))
+
+
+def test_patches_beside_each_other_name_the_archs_they_touch():
+    class Mine(mm.Patch):
+        """Changes nothing."""
+
+        def put_page(self, page):
+            super().put_page(page)
+
+    effects = blast.behaviour((("quick-hack",), ("q4",), ("revert",), (Mine,)), scenarios=("madv-dontneed", "mremap"))
+    rows = [row.find_all("td") for row in BeautifulSoup(blast_figures.compared(effects), "html.parser").tbody("tr")]
+    found = {name.text: [cell.text for cell in rest] for name, *rest in rows}
+    assert found["quick-hack"][:2] == ["s390 (SWAP=y)", "–"]
+    assert found["q4"][0] == "s390"
+    assert found["Mine"] == ["–"] * 4

@@ -4,6 +4,7 @@ import re
 from html import unescape
 
 import pytest
+from bs4 import BeautifulSoup
 
 import mmmodel as mm
 from mmmodel.show import sources
@@ -52,3 +53,15 @@ def test_a_patch_is_shown_where_it_is_compiled():
 def test_a_function_that_is_not_there():
     with pytest.raises(AttributeError, match="put_pages"):
         sources.beside((mm.Build(), "put_pages"))
+
+
+def test_the_functions_one_may_override_by_file():
+    html = BeautifulSoup(sources.functions(mm.Build()), "html.parser")
+    files = {part.summary.text.split(" (")[0]: part for part in html.find_all("details")}
+    assert "free_page_and_swap_cache(self, page)" in files["mm/swap_state.c"].text
+    assert "_tlb_remove_page(self, tlb, page)" in files["arch/s390/include/asm/tlb.h"].text
+    assert "_oom_reap_task(self, mm)" in files["mm/oom_kill.c"].text
+    for row in html.find_all("tr")[1:]:
+        assert row.find_all(["td", "th"])[-1].text.strip() or row.th, row
+    without = BeautifulSoup(sources.functions(mm.Build(swap=False)), "html.parser").text
+    assert "include/linux/swap.h" in without

@@ -108,6 +108,7 @@ BUILDS = [
 ]
 FIGURES = {
     "the_bug": figures.the_bug,
+    "first_look": lambda build: figures.first_look() + figures.first_look(after=True),
     "beside": lambda build: figures.beside(build, "two-mappings"),
     "ledger": figures.ledger,
     "steps": lambda build: figures.steps_table(references.unmap_steps(build, 2)),
@@ -130,8 +131,19 @@ def test_a_figure_is_well_formed_and_described(name, build):
 
 def test_the_picture_of_the_bug():
     words = BeautifulSoup(figures.the_bug(mm.Build()), "html.parser").svg["aria-label"]
-    assert "x86 v4.6: HZR 2 → 1, PC 1; the page is the huge zero page" in words
-    assert "s390 v4.6: HZR 2, should be 1, PC 1 → 0, should be 1; the page is free" in words
+    assert "x86 v4.6: HZR 3 → 2, PC 1; the page is the huge zero page" in words
+    assert (
+        "s390 v4.6: HZR 3, should be 2, PC 1 → 0, should be 1; the page is free, and the other process still maps it"
+        in words
+    )
+
+
+def test_the_first_look_says_who_is_hurt():
+    before, after = (BeautifulSoup(figures.first_look(late), "html.parser").svg["aria-label"] for late in (False, True))
+    assert "A reads. A mapped, the page: zeroes; HZR 2, PC 1." in before
+    assert "B reads. A and B mapped, the page: zeroes; HZR 3, PC 1." in before
+    assert "A unmaps: the bug. B mapped, the page: free; HZR 3, PC 0." in after
+    assert "Somebody else gets it. B mapped, the page: somebody else; HZR 3, PC 1." in after
 
 
 def test_the_road_of_one_unmap():
