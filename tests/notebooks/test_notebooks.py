@@ -117,11 +117,7 @@ def test_offers_toggles_and_exercises(notebook):
     assert not any(word in source for word in ("interact(", "interactive(", "Output("))
 
 
-LATER = {"04", "11"}
-"""Of these somebody else is writing the end."""
-
-
-@pytest.mark.parametrize("path", [path for path in NOTEBOOKS if path.stem[:2] not in LATER], ids=named)
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=named)
 def test_ends_with_what_one_can_do_now_and_what_is_next(path):
     last = nbformat.read(path, as_version=4).cells[-1]
     assert last.id == "your-next-step"
