@@ -6,13 +6,32 @@ from ..build.composed import Build
 from ..study.guards import GUARDS, PROGRAMS, goes_wrong_at, guarded, stops_at
 from ..study.page_kinds import FUNCTIONS, KINDS, PLURAL, SINGULAR, WAYS, Record, State, compare, drop, records, way
 from ..words import arrowed, kernel_name
-from .html import BAD, BOLD, GOOD, GREEN, MONO, RED, SOFT, Html, arrow, box, join, mark, svg, table, tag, text, unbroken
+from .html import (
+    BAD,
+    BOLD,
+    GOOD,
+    GREEN,
+    MONO,
+    RED,
+    SOFT,
+    Html,
+    arrow,
+    box,
+    join,
+    mark,
+    plain,
+    svg,
+    table,
+    tag,
+    text,
+    unbroken,
+)
 from .tables import label
 
 SHOWN_ON = dict(zip(WAYS, ("hzp-mapping", "pagevec", "zone-device", "active"), strict=True))
 """The kind of page on which each way to differ is shown."""
 CALLS = {SINGULAR: "one page", PLURAL: "many pages, nr = 1", "release_pages": "nr = 1"}
-CELL = "text-align:left;vertical-align:top;padding:.3em .4em;border-top:1px solid rgba(128,128,128,.35)"
+CELL = "text-align:left;vertical-align:top;padding:3px 5px;border-top:1px solid rgba(128,128,128,.35)"
 
 
 def counters(record: Record) -> Iterator[tuple[str, int | None, int | None]]:
@@ -40,8 +59,9 @@ def matrix(build: Build) -> Html:
     top = tag("tr", *(tag("th", h, style=CELL, scope="col") for h in ("kind of page", *heads, "the first two")))
     body = tag("tbody", *(_row(name, *found.values()) for name, found in records(build).items()))
     says = "one reference of a page dropped. ✓ right, ◷ right but later, ✗ wrong. Open a cell for the record."
-    title = tag("caption", f"{label(build)}: {says}", style="caption-side:top;text-align:left;padding:.3em .6em")
-    return tag("table", title, tag("thead", top), body, style="border-collapse:collapse;margin:.4em 0")
+    title = tag("caption", f"{label(build)}: {says}", style="caption-side:top;text-align:left;padding:2px 5px")
+    look = "border-collapse:collapse;font-size:12px;line-height:1.3"
+    return tag("table", title, tag("thead", top), body, style=look, **{"class": "mm-wide"})
 
 
 def _name(function: str) -> Html:
@@ -69,7 +89,7 @@ def _verdict(one: Record, other: Record) -> Html:
 
 def _cell(record: Record) -> Html:
     late = deferred(record) and not record.wrong
-    sign = tag("b", f"◷ {outcome(record)}") if late else mark(not record.wrong, outcome(record))
+    sign = f"◷ {outcome(record)}" if late else plain(not record.wrong, outcome(record))
     return tag("details", tag("summary", sign), tag("small", *_recorded(record)))
 
 
