@@ -37,7 +37,7 @@ def the_bug(build: Build, beside: Build | None = None) -> Html:
     length = max([len(u.route) for u in unmaps if u] or [2])
     words = ". ".join(f"{label(b)}: {_told(u)}" for b, u in zip(builds, unmaps, strict=True))
     panels = [_panel(label(b), length, u, x) for x, b, u in zip((0, 310), builds, unmaps, strict=True)]
-    return svg(620, 34 * length + 252, f"One unmap of the huge zero page. {words}.", *panels, most=42)
+    return svg(620, 31 * length + 218, f"One unmap of the huge zero page. {words}.", *panels, most=42)
 
 
 def _changes(unmap: Unmap) -> Iterable[tuple[str, int | None, int | None, int | None]]:
@@ -65,20 +65,20 @@ def _panel(name: str, length: int, unmap: Unmap | None, x: float) -> Html:
         title,
         text(middle, 42, f"{sign} one unmap drops {dropped or 'nothing'}", font_size=15, **look),
         *_route(unmap.route, middle),
-        *_buckets(unmap, middle, 34 * len(unmap.route) + 48, 34 * length + 94),
-        text(middle, 34 * length + 242, f"{sign} {end}", font_size=16, **look),
+        *_buckets(unmap, middle, 31 * len(unmap.route) + 48, 31 * length + 74),
+        text(middle, 31 * length + 206, f"{sign} {end}", font_size=16, **look),
     )
 
 
 def _route(route: Sequence[str], x: float) -> Iterator[Html]:
     for i, function in enumerate(route):
-        y, last = 34 * i + 56, i == len(route) - 1
+        y, last = 31 * i + 54, i == len(route) - 1
         if i:
-            yield arrow(x, y - 10, x, y)
+            yield arrow(x, y - 8, x, y, w=0.6)
         if function == "tlb_invalidate":
             yield text(x, y + 17, "TLBs are flushed", font_style="italic", **MIDDLE)
         else:
-            yield box(x - 125, y, 250, 24, stroke="currentColor" if last else "none", stroke_width=1.5)
+            yield box(x - 125, y, 250, 23, stroke="currentColor" if last else "none", stroke_width=1.5)
             look = {"font_family": MONO, **MIDDLE, **(BOLD if last else {})}
             yield text(x, y + 17, f"{kernel_name(function)}()", **look)
 
@@ -97,11 +97,11 @@ def _bucket(x: float, y: float, name: str, change: str, wanted: str) -> Html:
     what = "the page's own count" if name == "PC" else "huge_zero_refcount"
     verdict = f"✗ should be {wanted}" if wanted else "✓ right"
     return join(
-        box(x - 73, y, 146, 122, stroke=colour, stroke_width=width),
+        box(x - 73, y, 146, 106, stroke=colour, stroke_width=width),
         text(x, y + 24, name, font_size=17, **MIDDLE, **BOLD),
         text(x, y + 43, what, font_size=13, **MIDDLE),
-        text(x, y + 80, change, font_size=28, **MIDDLE, **BOLD),
-        text(x, y + 108, verdict, font_size=15, fill=colour, **MIDDLE, **BOLD),
+        text(x, y + 74, change, font_size=28, **MIDDLE, **BOLD),
+        text(x, y + 97, verdict, font_size=15, fill=colour, **MIDDLE, **BOLD),
     )
 
 

@@ -95,7 +95,7 @@ def figure_html(fig: Any, alt: str) -> Html:
 
 def svg(width: float, height: float, words: str, *shapes: Html, most: int = 56) -> Html:
     """A drawing at most `most` rem wide; `words` say what it shows."""
-    style = f"display:block;width:100%;max-width:{most}rem;height:auto;margin:.5em 0;{FONT}"
+    style = f"display:block;width:100%;max-width:{most}rem;height:auto;margin:.3em 0;{FONT}"
     view = {"viewBox": f"0 0 {width:g} {height:g}", "role": "img", "aria-label": words}
     return tag("svg", tag("desc", words), *shapes, **view, style=style, fill="currentColor", font_size=14)
 

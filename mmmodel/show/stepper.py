@@ -12,7 +12,7 @@ from uuid import uuid4
 import ipywidgets as w
 from IPython.display import display
 
-from .html import HZR, Html, code, join, tag
+from .html import BAD, HZR, Html, code, join, tag
 
 Texts = Sequence[str]
 LOOK = f"""
@@ -28,17 +28,22 @@ LOOK = f"""
   border:1px solid;border-radius:4px;cursor:pointer}}
 & .widget-radio-box input{{position:absolute;inset:0;margin:0;opacity:0;cursor:pointer}}
 & .widget-radio-box label:has(:checked){{background:#245f99;border-color:#245f99;color:#fff;font-weight:bold}}
-& .widget-checkbox,& .widget-checkbox label{{height:22px;line-height:22px;width:auto;margin:0 6px 0 0}}
+& .mm-toggles .widget-html-content{{line-height:1.4}}
+& .widget-checkbox,& .widget-checkbox label{{height:20px;line-height:20px;width:auto;margin:0 6px 0 0}}
 &:has(.mm-wide)>.mm-toggles{{flex-basis:100%!important}} &:has(.mm-wide)>.mm-toggles>*{{flex-basis:auto!important}}
 & button[style*="visibility: hidden"]{{display:none}}
+& .mm-gone p{{border-left:4px solid {BAD};padding:4px 8px;margin:0 0 6px;font-weight:bold;line-height:1.4}}
 &.jupyter-widgets-disconnected .mm-gone{{display:block!important;order:-1;flex:1 1 100%}}
 &.jupyter-widgets-disconnected>:not(.mm-gone){{opacity:.4;pointer-events:none}}
 & .jupyter-widgets-disconnected::before,&.jupyter-widgets-disconnected::before{{content:none!important}}
 @media print{{& .widget-html{{min-height:0!important;overflow:visible!important}}}}
 """
 """Choices as segmented buttons, of a size that fits; `&` stands for the widget."""
-DEAF = "this.closest('.{}').setAttribute('data-lm-suppress-shortcuts','')"
-"""JupyterLab takes no key as its own that is typed in such an element: x would cut the cell, an arrow leave it."""
+KEYS = """const box = this.closest('.NAME'); box.addEventListener('focusin', event => {
+  event.target.setAttribute('data-lm-suppress-shortcuts', '');
+  box.querySelectorAll('.widget-radio-box').forEach((group, i) =>
+    group.querySelectorAll('input').forEach(choice => choice.name = `NAME-${i}`)) })"""
+"""What has the focus keeps its keys: for JupyterLab x would cut the cell. In a group with a name arrows choose."""
 GONE = (
     "The kernel behind this is gone or was restarted: what stands here is from before, and nothing answers. "
     "In a notebook run its cells again, in a dashboard load the page again."
@@ -80,7 +85,9 @@ def present(static: str, box: Any) -> None:
     No key typed in it reaches the notebook around it, and it says so when its kernel is gone.
     """
     name = f"mm-{uuid4().hex[:8]}"
-    looks = tag("style", Html(LOOK.replace("&", f".{name}") + f"#{name}{{display:none}}"), onload=DEAF.format(name))
+    looks = tag(
+        "style", Html(LOOK.replace("&", f".{name}") + f"#{name}{{display:none}}"), onload=KEYS.replace("NAME", name)
+    )
     hidden = w.HTML(join(looks, tag("p", GONE, role="alert")), layout={"display": "none"}).add_class("mm-gone")
     box.children = (*box.children, hidden)
     box.add_class(name)

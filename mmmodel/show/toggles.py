@@ -192,7 +192,7 @@ class Explorer:
 def _banner(build: Build, verdicts: list[Verdict], heard: dict[str, str]) -> Html:
     """Do all verdicts hold? In words, with a symbol; colour comes last."""
     good, headline, detail, more = told(verdicts)
-    first = tag("div", tag("b", headline), f": {label(build)}", style="font-size:1.3em")
+    first = tag("div", tag("b", headline), f": {label(build)}", style="font-size:1.15em")
     return block(good, first, tag("div", f"{detail}. {more}"), **{"class": "mm-verdict", **heard})
 
 
