@@ -71,16 +71,10 @@ def block(good: bool | None, *content: object, **attributes: object) -> Html:
     return tag("div", *content, style=edge, **attributes)
 
 
-def mark(good: bool | None, words: object = "") -> Html:
-    """A verdict: a symbol, words and a colour. None is undecided."""
-    return tag("b", plain(good, words))
-
-
-def plain(good: bool | None, words: object = "") -> Html:
-    """The same in a table of them; the colour is one that can be read on white and on black."""
-    return tag(
-        "span", f"{SIGNS[good]} {words}".strip(), style=f"color:color-mix(in srgb,{COLOURS[good]} 72%,currentColor)"
-    )
+def mark(good: bool | None, words: object = "", name: str = "b") -> Html:
+    """A verdict: a symbol, words and a colour that can be read on white and on black. None is undecided."""
+    look = f"color:color-mix(in srgb,{COLOURS[good]} 72%,currentColor)"
+    return tag(name, f"{SIGNS[good]} {words}".strip(), style=look)
 
 
 def figure_html(fig: Any, alt: str) -> Html:

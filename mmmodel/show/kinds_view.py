@@ -6,26 +6,7 @@ from ..build.composed import Build
 from ..study.guards import GUARDS, PROGRAMS, goes_wrong_at, guarded, stops_at
 from ..study.page_kinds import FUNCTIONS, KINDS, PLURAL, SINGULAR, WAYS, Record, State, compare, drop, records, way
 from ..words import arrowed, kernel_name
-from .html import (
-    BAD,
-    BOLD,
-    GOOD,
-    GREEN,
-    MONO,
-    RED,
-    SOFT,
-    Html,
-    arrow,
-    box,
-    join,
-    mark,
-    plain,
-    svg,
-    table,
-    tag,
-    text,
-    unbroken,
-)
+from .html import BAD, BOLD, GOOD, GREEN, MONO, RED, SOFT, Html, arrow, box, join, mark, svg, table, tag, text, unbroken
 from .tables import label
 
 SHOWN_ON = dict(zip(WAYS, ("hzp-mapping", "pagevec", "zone-device", "active"), strict=True))
@@ -61,7 +42,7 @@ def matrix(build: Build) -> Html:
     body = tag("tbody", *(_row(name, *found.values()) for name, found in records(build).items()))
     says = "one reference of a page dropped. ✓ right, ◷ right but later, ✗ wrong. Open a cell for the record."
     title = tag("caption", f"{label(build)}: {says}", style="caption-side:top;text-align:left;padding:2px 5px")
-    look = "border-collapse:collapse;table-layout:fixed;width:100%;overflow-wrap:anywhere;font:12px/1.25 system-ui"
+    look = "border-collapse:collapse;table-layout:fixed;width:100%;overflow-wrap:anywhere;font:12px/1.25 system-ui;word-spacing:-2px"
     first = Html('<col style="width:25%">')
     return tag("table", title, first, tag("thead", top), body, style=look, **{"class": "mm-wide"})
 
@@ -91,8 +72,7 @@ def _verdict(one: Record, other: Record) -> Html:
 
 def _cell(record: Record) -> Html:
     late = deferred(record) and not record.wrong
-    what = outcome(record).replace(" → ", "→")
-    sign = f"◷ {what}" if late else plain(not record.wrong, what)
+    sign = f"◷ {outcome(record)}" if late else mark(not record.wrong, outcome(record), "span")
     return tag("details", tag("summary", sign), tag("small", *_recorded(record)))
 
 
