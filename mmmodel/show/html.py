@@ -47,7 +47,7 @@ def tag(name: str, *content: object, **attributes: object) -> Html:
 
 def table(head: Sequence[object], rows: Iterable[Sequence[object]], caption: str = "", look: str = "") -> Html:
     """A table; cells that are Html are taken as they are, missing values become dashes. look: more of its style."""
-    style = "text-align:left;vertical-align:top;padding:.25em .5em"
+    style = "text-align:left;vertical-align:top;padding:.15em .5em"
     top = tag("tr", *(tag("th", h, style=style, scope="col") for h in head))
     body = [tag("tr", *(tag("td", "–" if c is None or c != c else c, style=style) for c in row)) for row in rows]
     title = [tag("caption", caption, style=f"caption-side:top;{style}")] * bool(caption)
