@@ -72,9 +72,13 @@ def block(good: bool | None, *content: object, **attributes: object) -> Html:
 
 
 def mark(good: bool | None, words: object = "", name: str = "b") -> Html:
-    """A verdict: a symbol, words and a colour that can be read on white and on black. None is undecided."""
-    look = f"color:color-mix(in srgb,{COLOURS[good]} 72%,currentColor)"
-    return tag(name, f"{SIGNS[good]} {words}".strip(), style=look)
+    """A verdict: a symbol, words and a colour. None is undecided."""
+    return tag(name, f"{SIGNS[good]} {words}".strip(), style=f"color:{legible(good)}")
+
+
+def legible(good: bool | None) -> str:
+    """The colour of a verdict for text: it can be read on white and on black."""
+    return f"color-mix(in srgb,{COLOURS[good]} 72%,currentColor)"
 
 
 def figure_html(fig: Any, alt: str) -> Html:
