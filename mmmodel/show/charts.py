@@ -94,7 +94,9 @@ def over_operations(
 def _frame(ax: Axes, names: Mapping[int, str]) -> None:
     """Values on the left, operations below; what is under zero is tinted."""
     (left, right), (low, high) = ax.get_xlim(), ax.get_ylim()
-    levels = [v for v in MaxNLocator(ax.bbox.height // 22, integer=True).tick_values(low, high) if low <= v <= high]
+    levels = [
+        v for v in MaxNLocator(int(ax.bbox.height // 22), integer=True).tick_values(low, high) if low <= v <= high
+    ]
     ax.hlines(levels, left, right, color=INK, lw=[0.4 if level else 1.5 for level in levels], zorder=0)
     beside, under = shifted(ax, -8, -5), shifted(ax, 6, -14)
     for level in levels:

@@ -37,7 +37,7 @@ def the_bug(build: Build, beside: Build | None = None) -> Html:
     length = max([len(u.route) for u in unmaps if u] or [2])
     words = ". ".join(f"{label(b)}: {_told(u)}" for b, u in zip(builds, unmaps, strict=True))
     panels = [_panel(label(b), length, u, x) for x, b, u in zip((0, 310), builds, unmaps, strict=True)]
-    return svg(620, 31 * length + 218, f"One unmap of the huge zero page. {words}.", *panels, most=42)
+    return svg(620, 27 * length + 214, f"One unmap of the huge zero page. {words}.", *panels, most=42)
 
 
 def _changes(unmap: Unmap) -> Iterable[tuple[str, int | None, int | None, int | None]]:
@@ -65,22 +65,22 @@ def _panel(name: str, length: int, unmap: Unmap | None, x: float) -> Html:
         title,
         text(middle, 42, f"{sign} one unmap drops {dropped or 'nothing'}", font_size=15, **look),
         *_route(unmap.route, middle),
-        *_buckets(unmap, middle, 31 * len(unmap.route) + 48, 31 * length + 74),
-        text(middle, 31 * length + 206, f"{sign} {end}", font_size=16, **look),
+        *_buckets(unmap, middle, 27 * len(unmap.route) + 48, 27 * length + 74),
+        text(middle, 27 * length + 202, f"{sign} {end}", font_size=16, **look),
     )
 
 
 def _route(route: Sequence[str], x: float) -> Iterator[Html]:
     for i, function in enumerate(route):
-        y, last = 31 * i + 54, i == len(route) - 1
+        y, last = 27 * i + 54, i == len(route) - 1
         if i:
-            yield arrow(x, y - 8, x, y, w=0.6)
+            yield arrow(x, y - 7, x, y, w=0.3)
         if function == "tlb_invalidate":
-            yield text(x, y + 17, "TLBs are flushed", font_style="italic", **MIDDLE)
+            yield text(x, y + 15, "TLBs are flushed", font_style="italic", **MIDDLE)
         else:
-            yield box(x - 125, y, 250, 23, stroke="currentColor" if last else "none", stroke_width=1.5)
+            yield box(x - 125, y, 250, 20, stroke="currentColor" if last else "none", stroke_width=1.5)
             look = {"font_family": MONO, **MIDDLE, **(BOLD if last else {})}
-            yield text(x, y + 17, f"{kernel_name(function)}()", **look)
+            yield text(x, y + 15, f"{kernel_name(function)}()", **look)
 
 
 def _buckets(unmap: Unmap, x: float, y: float, foot: float) -> Iterator[Html]:

@@ -43,6 +43,6 @@ def test_the_dashboard(browser, tmp_path):
     pytest.importorskip("voila", reason="pip install 'mmmodel[meeting]'")
     with served(tmp_path / "log", "meeting", "10", "--no-browser") as (url, _):
         page = browser.new_page()
-        page.goto(url)
+        page.goto(url, timeout=180_000)
         page.locator(".mm-explorer .mm-verdict").first.wait_for(timeout=180_000)
         assert serious(page) == []
