@@ -63,21 +63,23 @@ def shifted(ax: Axes, x: float, y: float) -> Transform:
     return ax.transData + Affine2D().translate(x, y)
 
 
-WIDE, HIGH = 650, 206
+WIDE = 490
 LOOK: list[tuple[str, str, Any, str]] = [("HZR", HZR, "-", "o"), ("PC", PC, (0, (2.3, 1.3)), "s")]
 Pair = Sequence[Sequence[Any]]
 """HZR and PC after each operation, None where there is no such count."""
 
 
-def over_operations(ops: Sequence[str], model: Pair, points: Pair, wrong: Sequence[int], words: str) -> Html:
-    """Lines of the model, rings and squares over them; the operations in `wrong` are crossed out."""
+def over_operations(
+    ops: Sequence[str], model: Pair, points: Pair, wrong: Sequence[int], words: str, high: int = 190, named: bool = True
+) -> Html:
+    """Lines of the model, rings and squares over them; the operations in `wrong` are crossed out. high: in pixels."""
     numbers = [0, 2, *(v for values in (*model, *points) for v in values if v is not None)]
-    names = {i: ops[i] if len(ops[i]) < 22 else f"…{ops[i][-20:]}" for i in range(0, len(ops), -(-len(ops) // 26))}
+    names = {i: ops[i] if len(ops[i]) < 20 else f"…{ops[i][-18:]}" for i in range(0, len(ops), -(-len(ops) // 26))}
     size = max(3, min(10, 0.6 * WIDE / len(ops)))
 
     def draw(ax: Axes) -> None:
         ax.set(xlim=(-0.5, len(ops) - 0.5), ylim=(min(numbers), max(numbers)))
-        _frame(ax, names)
+        _frame(ax, names if named else {})
         if wrong:
             _cross_out(ax, wrong, size)
         for (name, colour, dashes, shape), line, found in zip(LOOK, model, points, strict=True):
@@ -86,13 +88,15 @@ def over_operations(ops: Sequence[str], model: Pair, points: Pair, wrong: Sequen
             ax.plot(found, shape, ms=size, gid=f"measured {name}", **RING)
         _name_ends(ax, model)
 
-    return drawn(draw, words, (WIDE, HIGH), (70, 22, 50, 24 + 5 * max(map(len, names.values()))))
+    return drawn(draw, words, (WIDE, high), (70, 22, 50, 24 + 5 * max(map(len, names.values())) if named else 12))
 
 
 def _frame(ax: Axes, names: Mapping[int, str]) -> None:
     """Values on the left, operations below; what is under zero is tinted."""
     (left, right), (low, high) = ax.get_xlim(), ax.get_ylim()
-    levels = [v for v in MaxNLocator(8, integer=True).tick_values(low, high) if low <= v <= high]
+    levels = [
+        v for v in MaxNLocator(int(ax.bbox.height // 22), integer=True).tick_values(low, high) if low <= v <= high
+    ]
     ax.hlines(levels, left, right, color=INK, lw=[0.4 if level else 1.5 for level in levels], zorder=0)
     beside, under = shifted(ax, -8, -5), shifted(ax, 6, -14)
     for level in levels:
@@ -116,30 +120,35 @@ def _name_ends(ax: Axes, lines: Pair) -> None:
     known = [[(value, i + 0.5) for i, value in enumerate(line) if value is not None] for line in lines]
     ends = [(*values[-1], *look[:2]) for values, look in zip(known, LOOK, strict=True) if values]
     for value, x, name, colour in sorted(ends, key=lambda end: -end[0]):
-        y = value * HIGH / (high - low)
+        y = value * ax.bbox.height / (high - low)
         below = min(y, below - 16)
         ax.text(x, value, name, size=16, color=colour, transform=shifted(ax, 6, below - y - 5), **BOLD)
 
 
 def grid(names: Sequence[str], columns: Mapping[str, Sequence[Any]], words: str, framed: int = 0) -> Html:
     """A row for each name; columns of bars (each a Bar) or signs (good or not), the first so many of them framed."""
-    folded = [wrap(name, 28) for name in names]
+    folded, heads = [wrap(name, 20, break_on_hyphens=False) for name in names], [_folded(title) for title in columns]
     row = max(34, 4 + 18 * max(map(len, folded)))
-    wide = [195 if isinstance(cells[0], tuple) else 84 for cells in columns.values()]
+    wide = [150 if isinstance(cells[0], tuple) else 84 for cells in columns.values()]
 
     def draw(ax: Axes) -> None:
         ax.set(xlim=(0, sum(wide)), ylim=(len(names) - 0.5, -0.5))
         for y, lines in enumerate(folded):
             _stack(ax, -8, y, lines, 4 - 9 * len(lines), ha="right")
-        for x, (title, cells) in zip(accumulate(wide, initial=0), columns.items(), strict=False):
+        for x, title, cells in zip(accumulate(wide, initial=0), heads, columns.values(), strict=False):
             bars = isinstance(cells[0], tuple)
             look = BOLD if bars else {"ha": "center"}
-            _stack(ax, x + (12 if bars else 42), -0.5, re.split("(?<=,) ", title, maxsplit=1), 8, size=13, **look)
+            _stack(ax, x + (12 if bars else 42), -0.5, title, 8, size=13, **look)
             (_bars if bars else _signs)(ax, x + (12 if bars else 42), row, cells)
         ax.broken_barh([(0, sum(wide[:framed]))] * bool(framed), (-0.5, len(names)), fc="none", ec=INK)
 
     left = 20 + 8 * max(len(line) for lines in folded for line in lines)
-    return drawn(draw, words, (sum(wide), row * len(names)), (left, 44 if framed else 26, 30, 4))
+    return drawn(draw, words, (sum(wide), row * len(names)), (left, 8 + 18 * max(map(len, heads)), 40, 4))
+
+
+def _folded(title: str) -> list[str]:
+    """A title in lines: at its comma, else where it gets too long."""
+    return re.split("(?<=,) ", title, maxsplit=1) if "," in title else wrap(title, 17)
 
 
 def _stack(ax: Axes, x: float, y: float, lines: Sequence[str], up: float, **look: Any) -> None:
@@ -160,7 +169,7 @@ def _signs(ax: Axes, x: float, row: float, found: Sequence[Any]) -> None:
 def _bars(ax: Axes, x: float, row: float, found: Sequence[Any]) -> None:
     """Bars, grey where there is no model; rings at what was measured beside a model; then the words."""
     ends = [max(0, *(value or 0 for value in bar[:2])) for bar in found]
-    scale = 90 / max(1, *ends)
+    scale = 60 / max(1, *ends)
     shown = [scale * max(0, (real if model is None else model) or 0) for model, real, _ in found]
     colours = [(INK, 0.35) if model is None else HZR for model, *_ in found]
     ax.barh(range(len(found)), shown, 20 / row, x, color=colours, gid="bar")

@@ -6,14 +6,14 @@ from ..build.composed import Build
 from ..explore.checking import check
 from ..kernel.versions import VERSIONS
 from ..study.decision import FIXES, MUST, QUESTIONS, VERSION, Answer, answers, lines, price, right
-from .html import COLOURS, SIGNS, Bar, Html, join, table, tag
+from .html import SIGNS, Bar, Html, join, legible, table, tag
 
 
 def cell(answer: Answer) -> Html:
     """An answer: sign and words, which open to the evidence. A matter of degree has no sign."""
     plain = answer.good is None and not answer.words.startswith("?")
     sign = f"{SIGNS[answer.good]} " * (answer.good is not None)
-    words = tag("b", f"{sign}{answer.words}", style=f"color:{'inherit' if plain else COLOURS[answer.good]}")
+    words = tag("b", f"{sign}{answer.words}", style=f"color:{'inherit' if plain else legible(answer.good)}")
     if not answer.evidence:
         return words
     items = tag("ul", *(tag("li", said) for said in answer.evidence), style="margin:.2em 0;padding-left:1.2em")

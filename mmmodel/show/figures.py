@@ -41,8 +41,10 @@ def the_bug(build: Build, beside: Build | None = None) -> Html:
     unmaps = [Unmap(b, cpus=1, others=1) if b.thp else None for b in builds]
     length = max([len(u.route) for u in unmaps if u] or [2])
     words = ". ".join(f"{label(b)}: {_told(u)}" for b, u in zip(builds, unmaps, strict=True))
-    panels = [_panel(label(b), length, u, x) for x, b, u in zip((4, 414), builds, unmaps, strict=True)]
-    return svg(800, 40 * length + 276, f"Two processes map the huge zero page, one unmaps it. {words}.", *panels)
+    panels = [_panel(label(b), length, u, x) for x, b, u in zip((0, 310), builds, unmaps, strict=True)]
+    return svg(
+        620, 27 * length + 214, f"Two processes map the huge zero page, one unmaps it. {words}.", *panels, most=42
+    )
 
 
 def _changes(unmap: Unmap) -> Iterable[tuple[str, int | None, int | None, int | None]]:
@@ -57,8 +59,8 @@ def _told(unmap: Unmap | None) -> str:
 
 
 def _panel(name: str, length: int, unmap: Unmap | None, x: float) -> Html:
-    middle = x + 190
-    title = text(middle, 22, name, font_size=19, **MIDDLE, **BOLD)
+    middle = x + 155
+    title = text(middle, 20, name, font_size=16, **MIDDLE, **BOLD)
     if unmap is None:
         why = ("no transparent huge pages,", "so no huge zero page to unmap")
         return join(title, *(text(middle, 80 + 22 * i, s, **MIDDLE) for i, s in enumerate(why)))
@@ -69,28 +71,28 @@ def _panel(name: str, length: int, unmap: Unmap | None, x: float) -> Html:
     look = {"fill": colour, **MIDDLE, **BOLD}
     return join(
         title,
-        text(middle, 44, f"{sign} one unmap drops {dropped or 'nothing'}", font_size=17, **look),
+        text(middle, 42, f"{sign} one unmap drops {dropped or 'nothing'}", font_size=15, **look),
         *_route(unmap.route, middle),
-        *_buckets(unmap, middle, 40 * len(unmap.route) + 48, 40 * length + 102),
-        text(middle, 40 * length + 260, f"{sign} {end}", font_size=19, **look),
+        *_buckets(unmap, middle, 27 * len(unmap.route) + 48, 27 * length + 74),
+        text(middle, 27 * length + 202, f"{sign} {end}", font_size=16, **look),
     )
 
 
 def _route(route: Sequence[str], x: float) -> Iterator[Html]:
     for i, function in enumerate(route):
-        y, last = 40 * i + 62, i == len(route) - 1
+        y, last = 27 * i + 54, i == len(route) - 1
         if i:
-            yield arrow(x, y - 14, x, y)
+            yield arrow(x, y - 7, x, y, w=0.3)
         if function == "tlb_invalidate":
-            yield text(x, y + 18, "TLBs are flushed", font_style="italic", **MIDDLE)
+            yield text(x, y + 15, "TLBs are flushed", font_style="italic", **MIDDLE)
         else:
-            yield box(x - 140, y, 280, 26, stroke="currentColor" if last else "none", stroke_width=1.5)
+            yield box(x - 125, y, 250, 20, stroke="currentColor" if last else "none", stroke_width=1.5)
             look = {"font_family": MONO, **MIDDLE, **(BOLD if last else {})}
-            yield text(x, y + 18, f"{kernel_name(function)}()", **look)
+            yield text(x, y + 15, f"{kernel_name(function)}()", **look)
 
 
 def _buckets(unmap: Unmap, x: float, y: float, foot: float) -> Iterator[Html]:
-    for centre, (name, before, after, right) in zip((x - 98, x + 98), _changes(unmap), strict=True):
+    for centre, (name, before, after, right) in zip((x - 77, x + 77), _changes(unmap), strict=True):
         if before != after:
             yield arrow(x, y, centre, foot, GOOD if after == right else BAD, 6)
         yield _bucket(centre, foot, name, arrowed(before, after), "" if after == right else f"{right}")
@@ -103,19 +105,28 @@ def _bucket(x: float, y: float, name: str, change: str, wanted: str) -> Html:
     what = "the page's own count" if name == "PC" else "huge_zero_refcount"
     verdict = f"✗ should be {wanted}" if wanted else "✓ right"
     return join(
-        box(x - 90, y, 180, 126, stroke=colour, stroke_width=width),
+        box(x - 73, y, 146, 106, stroke=colour, stroke_width=width),
         text(x, y + 24, name, font_size=17, **MIDDLE, **BOLD),
         text(x, y + 43, what, font_size=13, **MIDDLE),
-        text(x, y + 83, change, font_size=32, **MIDDLE, **BOLD),
-        text(x, y + 112, verdict, font_size=16, fill=colour, **MIDDLE, **BOLD),
+        text(x, y + 74, change, font_size=28, **MIDDLE, **BOLD),
+        text(x, y + 97, verdict, font_size=15, fill=colour, **MIDDLE, **BOLD),
     )
 
 
 # -- the counters of a run
 
 
-def counters(trace: Trace, measured: pd.DataFrame | None = None, where: str = "a real kernel") -> Html:
-    """HZR and PC after each operation; over them the points `measured` on the kernel that `where` names."""
+def counters(
+    trace: Trace,
+    measured: pd.DataFrame | None = None,
+    where: str = "a real kernel",
+    high: int = 190,
+    named: bool = True,
+) -> Html:
+    """HZR and PC after each operation; over them the points `measured` on the kernel that `where` names.
+
+    high: in pixels. named: with the operations below.
+    """
     from .charts import over_operations
 
     model, ops = list(zip(*(row[2:4] for row in trace.rows), strict=True)), [row.op for row in trace.rows]
@@ -128,7 +139,9 @@ def counters(trace: Trace, measured: pd.DataFrame | None = None, where: str = "a
     words, key = _heard(trace, len(points[0]), wrong), f"Lines: model of {label(trace.build)}"
     key += f"; ○ HZR, □ PC: measured on {where}" * bool(points[0]) + "; ✗: they differ" * bool(wrong)
     key += "; tinted: below 0, dropped more often than taken" * any((v or 0) < 0 for v in sum((*model, *points), ()))
-    return join(tag("p", words), over_operations(ops, model, points, wrong, words), tag("small", f"{key}."))
+    return join(
+        tag("p", words), over_operations(ops, model, points, wrong, words, high, named), tag("small", f"{key}.")
+    )
 
 
 def beside(build: Build, scenario: str) -> Html:
@@ -136,18 +149,18 @@ def beside(build: Build, scenario: str) -> Html:
     real = nearest(build, scenario)
     if real == build:
         return _measured(real, scenario)
-    words = f"The nearest kernel that was measured is {label(real)}. Model and measurement of that one:"
-    own = counters(run(build, SEQUENTIAL[scenario], journal=False))
-    return join(own, tag("p", tag("b", words)), _measured(real, scenario))
+    words = f"The nearest kernel that was measured is {label(real)}:"
+    own = counters(run(build, SEQUENTIAL[scenario], journal=False), high=95, named=False)
+    return join(own, tag("p", tag("b", words)), _measured(real, scenario, 95))
 
 
 @cache
-def _measured(real: Build, scenario: str) -> Html:
+def _measured(real: Build, scenario: str, high: int = 190) -> Html:
     """The counters of a build that was measured; drawn once, for it is the nearest of many."""
     rows = measured(build=real, scenario=scenario)
     rows = rows[rows.memory_mib == rows.memory_mib.iloc[0]]
     where = f"{real.arch} {rows.tree.iloc[0]}, QEMU {rows.qemu.iloc[0]}"
-    return counters(run(real, SEQUENTIAL[scenario], journal=False), rows, where)
+    return counters(run(real, SEQUENTIAL[scenario], journal=False), rows, where, high)
 
 
 def _heard(trace: Trace, measured: int, wrong: Sequence[int]) -> str:

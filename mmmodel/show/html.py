@@ -47,7 +47,7 @@ def tag(name: str, *content: object, **attributes: object) -> Html:
 
 def table(head: Sequence[object], rows: Iterable[Sequence[object]], caption: str = "", look: str = "") -> Html:
     """A table; cells that are Html are taken as they are, missing values become dashes. look: more of its style."""
-    style = "text-align:left;vertical-align:top;padding:.25em .5em"
+    style = "text-align:left;vertical-align:top;padding:.15em .5em"
     top = tag("tr", *(tag("th", h, style=style, scope="col") for h in head))
     body = [tag("tr", *(tag("td", "–" if c is None or c != c else c, style=style) for c in row)) for row in rows]
     title = [tag("caption", caption, style=f"caption-side:top;{style}")] * bool(caption)
@@ -71,9 +71,14 @@ def block(good: bool | None, *content: object, **attributes: object) -> Html:
     return tag("div", *content, style=edge, **attributes)
 
 
-def mark(good: bool | None, words: object = "") -> Html:
+def mark(good: bool | None, words: object = "", name: str = "b") -> Html:
     """A verdict: a symbol, words and a colour. None is undecided."""
-    return tag("b", f"{SIGNS[good]} {words}".strip(), style=f"color:{COLOURS[good]}")
+    return tag(name, f"{SIGNS[good]} {words}".strip(), style=f"color:{legible(good)}")
+
+
+def legible(good: bool | None) -> str:
+    """The colour of a verdict for text: it can be read on white and on black."""
+    return f"color-mix(in srgb,{COLOURS[good]} 72%,currentColor)"
 
 
 def figure_html(fig: Any, alt: str) -> Html:
@@ -88,7 +93,7 @@ def figure_html(fig: Any, alt: str) -> Html:
 
 def svg(width: float, height: float, words: str, *shapes: Html, most: int = 56) -> Html:
     """A drawing at most `most` rem wide; `words` say what it shows."""
-    style = f"display:block;width:100%;max-width:{most}rem;height:auto;margin:.5em 0;{FONT}"
+    style = f"display:block;width:100%;max-width:{most}rem;height:auto;margin:.3em 0;{FONT}"
     view = {"viewBox": f"0 0 {width:g} {height:g}", "role": "img", "aria-label": words}
     return tag("svg", tag("desc", words), *shapes, **view, style=style, fill="currentColor", font_size=14)
 

@@ -12,7 +12,7 @@ from .tables import label
 SHOWN_ON = dict(zip(WAYS, ("hzp-mapping", "pagevec", "zone-device", "active"), strict=True))
 """The kind of page on which each way to differ is shown."""
 CALLS = {SINGULAR: "one page", PLURAL: "many pages, nr = 1", "release_pages": "nr = 1"}
-CELL = "text-align:left;vertical-align:top;padding:.3em .4em;border-top:1px solid rgba(128,128,128,.35)"
+CELL = "text-align:left;vertical-align:top;padding:1px 4px;border-top:1px solid rgba(128,128,128,.35)"
 
 
 def counters(record: Record) -> Iterator[tuple[str, int | None, int | None]]:
@@ -37,11 +37,15 @@ def outcome(record: Record) -> str:
 def matrix(build: Build) -> Html:
     """Every kind of page through the four functions; each cell opens to what was recorded."""
     heads = [join(_name(f"{name}()"), Html("<br>"), tag("small", CALLS.get(name, ""))) for name in FUNCTIONS]
-    top = tag("tr", *(tag("th", h, style=CELL, scope="col") for h in ("kind of page", *heads, "the first two")))
+    head = f"{CELL};font-size:11px"
+    top = tag("tr", *(tag("th", h, style=head, scope="col") for h in ("kind of page", *heads, "the first two")))
     body = tag("tbody", *(_row(name, *found.values()) for name, found in records(build).items()))
     says = "one reference of a page dropped. ✓ right, ◷ right but later, ✗ wrong. Open a cell for the record."
-    title = tag("caption", f"{label(build)}: {says}", style="caption-side:top;text-align:left;padding:.3em .6em")
-    return tag("table", title, tag("thead", top), body, style="border-collapse:collapse;margin:.4em 0")
+    title = tag("caption", f"{label(build)}: {says}", style="caption-side:top;text-align:left;padding:2px 5px")
+    look = "border-collapse:collapse;table-layout:fixed;width:100%;overflow-wrap:anywhere;"
+    look += "font:12px/1.25 system-ui;word-spacing:-2px"
+    first = Html('<col style="width:25%">')
+    return tag("table", title, first, tag("thead", top), body, style=look, **{"class": "mm-wide"})
 
 
 def _name(function: str) -> Html:
@@ -69,7 +73,7 @@ def _verdict(one: Record, other: Record) -> Html:
 
 def _cell(record: Record) -> Html:
     late = deferred(record) and not record.wrong
-    sign = tag("b", f"◷ {outcome(record)}") if late else mark(not record.wrong, outcome(record))
+    sign = f"◷ {outcome(record)}" if late else mark(not record.wrong, outcome(record), "span")
     return tag("details", tag("summary", sign), tag("small", *_recorded(record)))
 
 

@@ -13,36 +13,39 @@ from .html import BAD, BOLD, GOOD, HZR, MIDDLE, MONO, RED, SOFT, Html, arrow, bo
 from .tables import label
 
 BLUE = "rgba(59,127,196,.25)"
+SMALL = 11.4
+"""Of a drawing as wide as the narrowest window: no text in it is smaller."""
 EDGES = {"✗": BAD, "✓": GOOD, "●": GOOD}
-LEGEND = "Bar: the TLB of this CPU has the page. STALE: its PMD was cleared or the page freed since then."
+LEGEND = "Bar: the TLB of this CPU has the page. STALE: its PMD was cleared or the page freed since."
 
 
 def _card(row: Event, width: float, now: bool) -> tuple[Html, float]:
     """A row as a box, or as small print if it changed nothing; and its height."""
-    line_break = rf".{{1,{width // 8 - 2:.0f}}}(?:_|$)"
+    line_break = rf".{{1,{(width - 5) // 6.95:.0f}}}(?:_|$)"
     names = [part for name in row.functions for part in re.findall(line_break, name)]
-    shapes = [text(6, 15 + 15 * i, name, font_size=13, font_family=MONO) for i, name in enumerate(names)]
-    y, edge = 15.0 * len(names) + 4, "currentColor"
+    shapes = [text(4, 12 + 13 * i, name, font_family=MONO) for i, name in enumerate(names)]
+    y, edge = 13.0 * len(names) + 2, "currentColor"
     for words in row.words:
         edge, now = EDGES.get(words[0], edge), now or words[0] in EDGES
         colour = BAD if "still map" in words else EDGES.get(words[0])
-        for part in wrap(words, int(width / 9.6)):
-            shapes.append(text(6, y + 14, part, font_size=14, fill=colour, **BOLD))
-            y += 18
+        for part in wrap(words, int((width - 5) / 7.3)):
+            shapes.append(text(4, y + 11, part, fill=colour, **BOLD))
+            y += 13
     look = {"stroke": edge, "stroke_width": 3 if now else 0.7, "fill": SOFT if row.words else "none"}
-    frame = [box(0, 0, width, y + 6, **look)] * (now or bool(row.words))
-    return tag("g", *frame, *shapes, opacity=None if row.words else 0.75), y + 6
+    frame = [box(0, 0, width, y + 4, **look)] * (now or bool(row.words))
+    return tag("g", *frame, *shapes, opacity=None if row.words else 0.75), y + 4
 
 
 def _bar(x: float, top: float, bottom: float, stale: bool) -> Html:
     """For as long as a TLB has the page; hatched while that is stale."""
     middle, colour = (top + bottom) / 2, BAD if stale else HZR
     hatched = [y for y in range(int(top), int(bottom) - 8, 7) if stale and abs(y + 4 - middle) > 27]
-    turn = f"translate({x + 14:g} {middle:g}) rotate(-90)"
+    turn = f"translate({x + 11:g} {middle:g}) rotate(-90)"
+    told = [text(0, 0, "STALE" if stale else "TLB", transform=turn, **MIDDLE, **BOLD)]
     return join(
-        box(x, top, 18, bottom - top, rx=0, fill=RED if stale else BLUE, stroke=colour),
-        *(line((x, y + 8), (x + 18, y), stroke=BAD, stroke_width=1.6) for y in hatched),
-        text(0, 0, "STALE" if stale else "TLB", font_size=13, transform=turn, **MIDDLE, **BOLD),
+        box(x, top, 14, bottom - top, rx=0, fill=RED if stale else BLUE, stroke=colour),
+        *(line((x, y + 8), (x + 14, y), stroke=BAD, stroke_width=1.6) for y in hatched),
+        *told * (bottom - top > 30),
     )
 
 
@@ -60,32 +63,47 @@ def _chart(
 
     bars: the CPUs whose TLB is shown, each in which lane.
     """
-    cards = [_card(row, width - 46, row.first <= until <= row.last) for row in rows]
-    tops = [52.0, 86.0]
-    for _, height in cards:
-        tops.append(tops[-1] + height + 8)
+    inset = [26 if lane in bars.values() else 8 for lane, _ in enumerate(heads)]
+    cards = [_card(row, width - 8 - inset[row.lane], row.first <= until <= row.last) for row in rows]
+    parts = [head.partition(": ")[::2] for head in heads]
+    told = [wrap(what, int(width / 6.4)) for _, what in parts]
+    start_at = 22.0 + 15 * max(map(len, told))
+    tops = _tops(rows, [height for _, height in cards], start_at, 8 if rows and rows[0].held == start else 30)
     shapes, seen = list[Html](), [row for row in rows if row.first <= until]
-    for lane, head in enumerate(heads):
-        left, (name, _, what) = x + width * lane, head.partition(": ")
-        look = {"font_size": 18, "fill": EDGES.get(name[0]), **MIDDLE, **BOLD}
-        shapes += [text(left + width / 2, 22, name, **look)]
-        shapes += [text(left + width / 2, 42, what, font_size=13, **MIDDLE)]
-        shapes += [line((left, 50), (left, tops[-1]), stroke_width=0.4)]
+    for lane, ((name, _), what) in enumerate(zip(parts, told, strict=True)):
+        left = x + width * lane
+        shapes += [text(left + width / 2, 15, name, font_size=15, fill=EDGES.get(name[0]), **MIDDLE, **BOLD)]
+        shapes += [text(left + width / 2, 30 + 15 * i, words, **MIDDLE) for i, words in enumerate(what)]
+        shapes += [line((left, start_at), (left, tops[-1]), stroke_width=0.4)]
     for row, (card, _), top in zip(seen, cards, tops[1:], strict=False):
-        left = x + width * row.lane + 38
+        left = x + width * row.lane + inset[row.lane]
         number = f"{row.first}–{row.last}" if row.first < row.last else row.first
-        shapes += [text(x - 6, top + 15, number, font_size=13, text_anchor="end")] * numbered
+        shapes += [text(x - 4, top + 13, number, text_anchor="end")] * numbered
         shapes += [tag("g", card, transform=f"translate({left:g} {top:g})")]
         if row.caller >= 0 and row.caller != row.lane:
-            ends = (width - 8, left) if row.caller < row.lane else (38, left + width - 46)
-            shapes += [arrow(x + width * row.caller + ends[0], top + 11, ends[1], top + 11)]
+            ends = (
+                (width - 8, left) if row.caller < row.lane else (inset[row.caller], left + width - 8 - inset[row.lane])
+            )
+            shapes += [arrow(x + width * row.caller + ends[0], top + 10, ends[1], top + 10)]
     for cpu, lane in bars.items():
         states = [held.get(cpu) for held in (start, *(row.held for row in seen))]
         for stale, spell in groupby(zip(states, tops, tops[1:], strict=False), lambda state: state[0]):
             edges = list(spell)
             if stale is not None:
-                shapes += [_bar(x + width * lane + 12, edges[0][1], edges[-1][2], stale)]
+                shapes += [_bar(x + width * lane + 6, edges[0][1], edges[-1][2], stale)]
     return join(*shapes), tops[-1]
+
+
+def _tops(rows: Sequence[Event], heights: Sequence[float], start: float, gap: float) -> list[float]:
+    """Where lanes start, each row, and the end: a row is below the one before, beside it if nothing is in the way."""
+    tops, ends = [start, start + gap], dict[int, float]()
+    for row, height in zip(rows, heights, strict=True):
+        step = (row.caller > row.lane) - (0 <= row.caller < row.lane)
+        crossed = range(row.lane, row.caller, step) if step else [row.lane]
+        tops[-1] = max(tops[-1], *(ends.get(lane, 0) for lane in crossed))
+        ends[row.lane] = tops[-1] + height + 5
+        tops.append(tops[-1] + 16)
+    return [*tops[:-1], max(ends.values(), default=start)]
 
 
 def swim_lanes(verdict: Verdict) -> Html:
@@ -114,19 +132,21 @@ def _lanes(verdict: Verdict, heads: list[str], start: Reach, rows: list[Event], 
     sign = "●" if verdict.broken == REACHED else "✗"
     order = f", memory {verdict.memory}" * (verdict.memory != "sc")
     title = f"{sign} {verdict.scenario} on {label(verdict.build)}{order}: {verdict.broken}"
-    drawn, height = _chart(46, 270, heads, start, rows, {cpu: cpu for cpu in range(len(heads))}, until)
-    legend = wrap(LEGEND, 60) if start or any(row.held for row in rows) else []
-    foot = [text(46, height + 16 + 18 * i, part, font_size=13) for i, part in enumerate(legend)]
+    wide = min(270, 546 // len(heads))
+    drawn, height = _chart(40, wide, heads, start, rows, {cpu: cpu for cpu in range(len(heads))}, until)
+    legend = [LEGEND] if start or any(row.held for row in rows) else []
+    foot = [text(4, height + 16, words) for words in legend]
     words = f"{verdict.what}. Step {'. Step '.join(told)}."
-    return _figure(max(590, 50 + 270 * len(heads)), height + 8 + 18 * len(legend), title, words, drawn, *foot)
+    return _figure(max(588, 42 + wide * len(heads)), height + 8 + 15 * len(legend), title, words, drawn, *foot)
 
 
 def _figure(width: float, height: float, title: str, words: str, *shapes: Html) -> Html:
     """Shapes under their title, which begins with a sign."""
-    size = min(18, (width - 16) / len(title) / 0.6)
-    head = text(8, 22, title, font_size=float(size), fill=EDGES.get(title[0]), **BOLD)
-    below = tag("g", *shapes, transform="translate(0 34)")
-    return svg(width, height + 38, f"{title}. {words}", tag("title", title), head, below, most=int(width / 16))
+    look = {"font_size": 15, "fill": EDGES.get(title[0]), **BOLD}
+    head = [text(4, 16 + 18 * i, part, **look) for i, part in enumerate(wrap(title, int(width / 9.2)))]
+    below = tag("g", *shapes, transform=f"translate(0 {18 * len(head) + 8})", font_size=SMALL)
+    said = tag("title", title)
+    return svg(width, height + 18 * len(head) + 12, f"{title}. {words}", said, *head, below, most=int(width / 15))
 
 
 def gather_sequence(build: Build, cpus: int = 2) -> Html:
@@ -137,22 +157,24 @@ def gather_sequence(build: Build, cpus: int = 2) -> Html:
     unmap = Unmap(build, cpus)
     title, rows = _judged(unmap)
     heads = [name if name != "TLBs" else f"TLBs: bar: the TLB of CPU {cpus - 1}" for name in PARTS]
-    drawn, height = _chart(30, 222, heads, unmap.start, rows, {cpus - 1: 2})
-    return _figure(34 + 222 * 4, height, title, f"In order: {_told(rows)}", drawn)
+    drawn, height = _chart(24, 140, heads, unmap.start, rows, {cpus - 1: 2})
+    return _figure(28 + 140 * 4, height, title, f"In order: {_told(rows)}", drawn)
 
 
-def gathers_side_by_side(builds: Sequence[Build], width: int = 184) -> Html:
+def gathers_side_by_side(builds: Sequence[Build], width: int = 160) -> Html:
     """The same for several builds next to each other: only the calls that change or free something."""
-    columns, told = [], []
-    for i, unmap in enumerate(map(Unmap, builds)):
+    columns = []
+    for unmap in map(Unmap, builds):
         title, rows = _judged(unmap)
         column = [row._replace(lane=0, caller=-1) for row in rows if row.words]
         head = f"{title[0]} {label(unmap.kernel.build)}".replace(" v", ": v", 1)
-        columns.append(_chart(width * i, width, [head], unmap.start, column, {1: 0}, numbered=False))
-        told.append(f"{title} ({_told(column)})")
-    drawn, heights = zip(*columns, strict=True)
-    title = "One unmap on several architectures, time going down. Bar: the TLB of another CPU"
-    return _figure(width * len(builds), max(heights), title, ". ".join(told), *drawn)
+        drawn, height = _chart(0, width, [head], unmap.start, column, {1: 0}, numbered=False)
+        words = f"{title} ({_told(column)})"
+        columns.append(
+            svg(width, height + 4, words, tag("title", title), tag("g", drawn, font_size=SMALL), most=width // 15)
+        )
+    above = tag("b", "One unmap on several architectures, time going down. Bar: the TLB of another CPU")
+    return join(above, tag("div", *columns, style="display:flex;flex-wrap:wrap;gap:0 4px", **{"class": "mm-wide"}))
 
 
 def _judged(unmap: Unmap) -> tuple[str, list[Event]]:

@@ -12,14 +12,42 @@ from uuid import uuid4
 import ipywidgets as w
 from IPython.display import display
 
-from .html import HZR, Html, code, join, tag
+from .html import BAD, HZR, Html, code, join, tag
 
 Texts = Sequence[str]
-ARROW = (
-    "url(\"data:image/svg+xml,<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 18 18'>"
-    "<path fill='white' d='M5 7l4 4 4-4z'/></svg>\")"
+LOOK = f"""
+&{{--jp-widgets-font-size:13px}} & table{{font-size:13px}}
+[data-jp-theme-light=false] &{{color-scheme:dark}}
+& select{{appearance:auto;background-image:none!important}} & .widget-dropdown .widget-label{{width:auto}}
+& :is(input,select,button,summary):focus-visible,
+& label:has(:focus-visible){{outline:3px solid {HZR};outline-offset:2px}}
+& .widget-radio,& .widget-radio-box{{display:flex;flex-flow:row wrap;gap:2px;width:auto;height:auto;margin:0}}
+& .widget-radio{{padding:2px 0}} & .widget-radio-box{{display:contents}}
+& .widget-radio>label{{width:auto;height:auto;margin:0 3px 0 0;font-weight:bold;line-height:22px}}
+& .widget-radio-box label{{position:relative;width:auto;height:auto;margin:0;padding:0 4px;line-height:19px;
+  border:1px solid;border-radius:4px;cursor:pointer}}
+& .widget-radio-box input{{position:absolute;inset:0;margin:0;opacity:0;cursor:pointer}}
+& .widget-radio-box label:has(:checked){{background:#245f99;border-color:#245f99;color:#fff;font-weight:bold}}
+& .mm-toggles .widget-html-content{{line-height:1.4}}
+& .widget-checkbox,& .widget-checkbox label{{height:20px;line-height:20px;width:auto;margin:0 6px 0 0}}
+&:has(.mm-wide)>.mm-toggles{{flex-basis:100%!important}} &:has(.mm-wide)>.mm-toggles>*{{flex-basis:auto!important}}
+& button[style*="visibility: hidden"]{{display:none}}
+& .mm-gone p{{border-left:4px solid {BAD};padding:4px 8px;margin:0 0 6px;font-weight:bold;line-height:1.4}}
+&.jupyter-widgets-disconnected .mm-gone{{display:block!important;order:-1;flex:1 1 100%}}
+&.jupyter-widgets-disconnected>:not(.mm-gone){{opacity:.4;pointer-events:none}}
+& .jupyter-widgets-disconnected::before,&.jupyter-widgets-disconnected::before{{content:none!important}}
+@media print{{& .widget-html{{min-height:0!important;overflow:visible!important}}}}
+"""
+"""Choices as segmented buttons, of a size that fits; `&` stands for the widget."""
+KEYS = """const box = this.closest('.NAME'); box.addEventListener('focusin', event => {
+  event.target.setAttribute('data-lm-suppress-shortcuts', '');
+  box.querySelectorAll('.widget-radio-box').forEach((group, i) =>
+    group.querySelectorAll('input').forEach(choice => choice.name = `NAME-${i}`)) })"""
+"""What has the focus keeps its keys: for JupyterLab x would cut the cell. In a group with a name arrows choose."""
+GONE = (
+    "The kernel behind this is gone or was restarted: what stands here is from before, and nothing answers. "
+    "In a notebook run its cells again, in a dashboard load the page again."
 )
-"""Of a list that drops down, in the dark: theirs is black."""
 
 
 def stepper(frames: Texts, labels: Texts, key: Iterable[int] = (0, -1), height: str = "16em") -> None:
@@ -52,15 +80,16 @@ def readable(html: str) -> str:
 
 
 def present(static: str, box: Any) -> None:
-    """Show the static copy, then the widget: alive it hides the copy, on paper it takes the room it needs."""
+    """Show the static copy, then the widget: alive it hides the copy, on paper it takes the room it needs.
+
+    No key typed in it reaches the notebook around it, and it says so when its kernel is gone.
+    """
     name = f"mm-{uuid4().hex[:8]}"
-    paper = f"@media print{{.{name} .widget-html{{min-height:0!important;overflow:visible!important}}}}"
-    focus = f".{name} :is(select,input,button):focus-visible{{outline:3px solid {HZR};outline-offset:2px}}"
-    fonts = f".{name}{{--jp-widgets-font-size:15px}}.{name} table{{font-size:13px}}"
-    dark = f"[data-jp-theme-light=false] .{name}{{color-scheme:dark;--jp-widgets-dropdown-arrow:{ARROW}}}"
-    style = f"#{name}{{display:none}}{fonts}{dark}{focus}{paper}"
-    hide = w.HTML(f"<style>{style}</style>", layout={"display": "none"})
-    box.children = (*box.children, hide)
+    looks = tag(
+        "style", Html(LOOK.replace("&", f".{name}") + f"#{name}{{display:none}}"), onload=KEYS.replace("NAME", name)
+    )
+    hidden = w.HTML(join(looks, tag("p", GONE, role="alert")), layout={"display": "none"}).add_class("mm-gone")
+    box.children = (*box.children, hidden)
     box.add_class(name)
     display(tag("div", Html(static), id=name))
     display(box)

@@ -25,7 +25,7 @@ SWITCHES = {"swap": "CONFIG_SWAP", "thp": "huge pages (THP)", "debug_vm": "CONFI
 TOGGLES: dict[str, Iterable[Any]] = {"version": VERSIONS, "arch": ARCHES, "patches": PATCHES}
 TOGGLES |= dict.fromkeys(SWITCHES, (True, False))
 COPY = f"user-select:all;{WRAPPED};font:.9em/1.4 {MONO};margin:.2em 0"
-SIDE = {"flex": "1 1 24em", "flex_flow": "row wrap", "padding": "0 1.5em 0 0"}
+SIDE = {"flex": "1 1 230px", "flex_flow": "row wrap", "padding": "0 14px 0 0", "align_content": "flex-start"}
 OWN = ""
 HEARD = {"role": "alert", "aria_live": "polite", "aria_atomic": "true"}
 """A status that comes into being is not read aloud, an alert is; `polite` lets it wait for its turn."""
@@ -72,7 +72,7 @@ class Explorer:
         self.preset: Any = _control("preset", choices, _among(build, ready)) if ready else None
         self.verdicts = self._checked(build)
         self.first = join(self.summary(build), shown := Html(view(build)))
-        self.top = pane(self.summary(build, ""), "15.5em" if self.check else "4em")
+        self.top = pane(self.summary(build, ""), "9em" if self.check else "3em")
         self.right = pane(shown, height)
         first = [self.preset] * bool(ready)
         for control in (*first, *self.controls.values(), *self.patches.values()):
@@ -87,15 +87,17 @@ class Explorer:
         return button
 
     def _laid_out(self, first: list[Any]) -> Any:
-        """Toggles beside what they show; on a narrow screen above it, in columns."""
+        """Toggles beside what they show; on a narrow screen above it."""
         rows = [w.HBox([t, self.earlier[p]] if self.earlier else [t]) for p, t in self.patches.items()]
-        heading = [w.HTML("<b>patches</b>, numbered as applied", layout={"flex": "1 1 100%"})] * bool(rows)
-        above = [*first, *self.controls.values()]
-        for part in (*above, *rows):
-            part.layout.flex, part.layout.max_width = "1 1 17em", "calc(100% - 4px)"
-        left = w.Box([*above, *heading, *rows], layout=SIDE)
-        right = w.VBox([self.top, self.right], layout={"flex": "999 1 42em", "min_width": "0"})
-        return w.HBox([left, right], layout={"flex_flow": "row wrap", "align_items": "flex-start"})
+        heading = [w.HTML("<b>patches</b>, as applied", layout={"flex": "1 1 100%"})] * bool(rows)
+        for part in (*first, *self.controls.values()):
+            part.layout.flex = "0 0 auto" if isinstance(part, w.Checkbox) else "1 1 100%"
+        self.top.layout.flex = "1 1 100%"
+        right = [self.top, self.right] if self.check else [self.right]
+        below = [self.top] * (not self.check)
+        left = w.Box([*self.controls.values(), *heading, *rows, *below], layout=SIDE).add_class("mm-toggles")
+        shown = w.VBox(right, layout={"flex": "999 1 590px", "min_width": "0"})
+        return w.HBox([*first, left, shown], layout={"flex_flow": "row wrap", "align_items": "flex-start"})
 
     def chosen(self) -> Build:
         """The build the toggles stand for. THP follows the arch unless toggled or set otherwise."""
@@ -190,7 +192,7 @@ class Explorer:
 def _banner(build: Build, verdicts: list[Verdict], heard: dict[str, str]) -> Html:
     """Do all verdicts hold? In words, with a symbol; colour comes last."""
     good, headline, detail, more = told(verdicts)
-    first = tag("div", tag("b", headline), f": {label(build)}", style="font-size:1.3em")
+    first = tag("div", tag("b", headline), f": {label(build)}", style="font-size:1.15em")
     return block(good, first, tag("div", f"{detail}. {more}"), **{"class": "mm-verdict", **heard})
 
 
@@ -204,7 +206,8 @@ def _as_code(build: Build, verdicts: list[Verdict]) -> list[Html]:
     lines = [repr(build), f"# {': '.join(told(verdicts)[1:3])}"]
     lines += [f"# {line}" for line in (command(build),) if line]
     lines += [f"# {p.__name__}: a patch defined in this notebook" for p in build.patches if isinstance(p, type)]
-    return [tag("pre", "\n".join(lines + [f"# {note}" for note in notes]), style=COPY)]
+    pasted = tag("pre", "\n".join(lines + [f"# {note}" for note in notes]), style=COPY)
+    return [tag("details", tag("summary", "as code, for a mail"), pasted)]
 
 
 def _error(error: Exception) -> Html:
@@ -253,8 +256,8 @@ def _control(name: str, values: list[Any], value: Any) -> Any:
     if isinstance(value, bool):
         said = {"description": SWITCHES.get(name, name), "tooltip": meaning(name)}
         return w.Checkbox(value, **said, indent=False, layout={"width": "auto"})
-    style, layout = {"description_width": "4em"}, {"width": "auto"}
-    return w.Dropdown(options=values, value=value, description=name, style=style, layout=layout)
+    kind = w.Dropdown if name == "preset" else w.RadioButtons
+    return kind(options=values, value=value, description=name, layout={"width": "auto"})
 
 
 def _name(patch: Any) -> str:

@@ -30,6 +30,8 @@ TOGGLES = [
 ]
 CUT_OFF = """box => [...box.querySelectorAll("*")].filter(e => /auto|scroll/.test(getComputedStyle(e).overflow)
     && (e.scrollHeight > e.clientHeight + 2 || e.scrollWidth > e.clientWidth + 2)).map(e => e.className)"""
+SMALLEST = """box => Math.min(...[...box.querySelectorAll("svg text")].map(e =>
+    parseFloat(getComputedStyle(e).fontSize) * Math.hypot(e.getScreenCTM().a, e.getScreenCTM().b)))"""
 FOCUSED = "e => { const look = getComputedStyle(e); return [look.outlineStyle, parseFloat(look.outlineWidth)] }"
 
 
@@ -107,6 +109,10 @@ def dropdown(explorer, name):
     return explorer.get_by_label(name, exact=True)
 
 
+def choice(explorer, name):
+    return explorer.get_by_role("radio", name=name, exact=True)
+
+
 def tick(explorer, name):
     """By its label; a patch that is applied has a number before its name."""
     return explorer.locator("label:has(input)").filter(has_text=name).first.locator("input")
@@ -127,7 +133,7 @@ def test_toggles_and_verdicts(opened):
     keep(opened, "0-reported")
     for i, (name, value, build) in enumerate(TOGGLES, 1):
         if isinstance(value, str):
-            dropdown(opened, name).select_option(value)
+            choice(opened, value).check(force=True)
         else:
             tick(opened, name).set_checked(value)
         read(opened, build)
@@ -136,17 +142,14 @@ def test_toggles_and_verdicts(opened):
     dropdown(opened, "preset").select_option("the merged fix without SWAP")
     read(opened, mm.Build("v4.7", swap=False))
     assert not tick(opened, "CONFIG_SWAP").is_checked()
-    assert dropdown(opened, "version").evaluate("e => e.selectedOptions[0].text") == "v4.7"
+    assert choice(opened, "v4.7").is_checked()
     assert opened.page.wrong == []
 
 
 def test_by_keyboard_alone(opened):
     keys = opened.page.keyboard
-    dropdown(opened, "preset").focus()
-    keys.press("Tab")
-    # JupyterLab takes the arrow keys for its cells, until Space has opened the list.
-    for key in ["ArrowDown"] if opened.name == "meeting" else ["Space", "ArrowDown", "Enter"]:
-        keys.press(key)
+    choice(opened, "v4.6").focus()
+    keys.press("ArrowRight")
     read(opened, mm.Build("v4.7"))
     for _ in range(40):
         if opened.page.evaluate("document.activeElement.parentElement.textContent.trim()") == "q4":
@@ -161,10 +164,37 @@ def test_by_keyboard_alone(opened):
     assert opened.page.wrong == []
 
 
+def test_no_key_reaches_the_notebook(opened):
+    if opened.name == "meeting":
+        return
+    cells = opened.page.locator(".jp-Cell")
+    active, number = opened.page.locator(".jp-Cell.jp-mod-active"), cells.count()
+    for part in (choice(opened, "v4.6"), tick(opened, "q4"), dropdown(opened, "preset")):
+        part.focus()
+        before = active.get_attribute("data-windowed-list-index")
+        for key in ("Escape", "x", "a", "b", "ArrowDown", "ArrowUp", "d", "d"):
+            opened.page.keyboard.press(key)
+        assert cells.count() == number
+        assert active.get_attribute("data-windowed-list-index") == before
+
+
 @pytest.mark.parametrize("size", [(1280, 800), (1024, 768)])
 def test_nothing_is_cut_off_on_a_small_screen(opened, size):
     """A view that does not fit would have a scrollbar of its own, inside a page that has one."""
     usual = opened.page.viewport_size
     opened.page.set_viewport_size(dict(zip(("width", "height"), size, strict=True)))
     assert opened.evaluate(CUT_OFF) == []
+    assert opened.evaluate(SMALLEST) >= 11
+    assert size == (1024, 768) or opened.bounding_box()["height"] <= 600
     opened.page.set_viewport_size(usual)
+
+
+def test_it_says_so_when_its_kernel_is_gone(opened):
+    """The last one: nothing answers after it."""
+    if opened.name == "meeting":
+        return
+    page = opened.page
+    page.get_by_role("menuitem", name="Kernel", exact=True).click()
+    page.locator(".lm-Menu-itemLabel").filter(has_text="Restart Kernel…").first.click()
+    page.get_by_role("button", name="Confirm Kernel Restart").click()
+    opened.get_by_role("alert").filter(has_text="is gone or was restarted").wait_for(timeout=3 * SECONDS)

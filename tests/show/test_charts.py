@@ -106,7 +106,7 @@ def line(drawing, name, operations):
     for kind, x, y in re.findall(r"([ML]) (-?[\d.]+) (-?[\d.]+)", " ".join(named(drawing, name))):
         x, y = float(x), float(y)
         if kind == "L" and x > last[0]:
-            share = [(x - 70) / 650 * operations for x in (last[0], x)]
+            share = [(x - 70) / 490 * operations for x in (last[0], x)]
             for i in range(round(share[0]), round(share[1])):
                 found[i] = value(last[1])
         last = x, y
@@ -142,21 +142,21 @@ def test_operations_that_differ_are_crossed_out():
     trace, found = mm.trace(mm.Build("v4.7"), "two-mappings"), rows("two-mappings")
     wrong = [int(step) for step in found.step[~measurements.compare(trace, found).agree.values]]
     crosses = {middle(path)[0] for path in named(parsed(figures.counters(trace, found)).svg, "differs")}
-    assert sorted(round((x - 70) / 650 * len(found) - 0.5) for x in crosses) == wrong != []
+    assert sorted(round((x - 70) / 490 * len(found) - 0.5) for x in crosses) == wrong != []
 
 
 def test_bars_are_as_long_as_what_they_stand_for():
     builds = [mm.Build(patches=p) for p in ((), ("q2",), ("q3",))]
     widths = [max(x for x, _ in points(d)) - min(x for x, _ in points(d))
               for d in named(parsed(costs_view.chart(builds)).svg, "bar")]  # fmt: skip
-    assert widths[:6] == pytest.approx([0, 90, 0, 90, 90, 90], abs=0.01)
+    assert widths[:6] == pytest.approx([0, 60, 0, 60, 60, 60], abs=0.01)
     per_page = [costs_view.instructions(build, costs_view.PAGES)["per_unit"] for build in builds]
-    assert widths[6:] == pytest.approx([90 * value / max(per_page) for value in per_page], abs=0.01)
+    assert widths[6:] == pytest.approx([60 * value / max(per_page) for value in per_page], abs=0.01)
 
 
 def test_long_names_are_folded_and_long_runs_name_some_operations():
     drawing = parsed(costs_view.chart([mm.Build(), mm.Build(patches=STACK)])).svg
-    assert {"q3 + nr1-shortcut + q1-guard", "+ swapn-macro"} <= {text.text for text in drawing.find_all("text")}
+    assert {"q3 + nr1-shortcut +", "q1-guard +", "swapn-macro"} <= {text.text for text in drawing.find_all("text")}
     drawing = parsed(figures.counters(mm.trace(mm.Build(), "many-operations"))).svg
     names = [text for text in drawing.find_all("text") if text.text.startswith(("start", "…"))]
     assert 10 < len(names) <= 26

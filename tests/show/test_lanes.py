@@ -246,7 +246,9 @@ def test_what_frees_the_page_is_what_was_read_in_the_source():
 
 def test_side_by_side_in_the_order_given():
     builds = [mm.Build(version="v4.7", arch=arch) for arch in ("x86", "s390", "sh")]
-    shown = texts(lanes.gathers_side_by_side(builds))
+    html = BeautifulSoup(lanes.gathers_side_by_side(builds), "html.parser")
+    assert len(html.find_all("svg", role="img")) == 3
+    shown = [text.text for text in html.find_all("text")]
     assert [name for name in shown if name in ("✓ x86", "✓ s390", "✗ sh")] == ["✓ x86", "✓ s390", "✗ sh"]
     assert "v4.7, THP assumed" in shown
     assert shown.count("STALE") == 2
