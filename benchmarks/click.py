@@ -80,10 +80,10 @@ CONTENDERS = {
 CLICK = """
 async ([toggle, choice]) => {
   const visible = [...document.querySelectorAll(".jp-OutputArea")].filter(e => e.offsetParent);
-  const area = visible.find(e => e.querySelector("select"));
+  const area = visible.find(e => e.querySelector("select, input"));
   const select = [...area.querySelectorAll("select")].find(e => [...e.options].some(o => o.text === choice));
   const ticks = [...area.querySelectorAll("label:has(input)")];
-  const tick = ticks.find(e => e.textContent.trim().replace(/^\\d+\\. /, "") === toggle);
+  const tick = !select && ticks.find(e => e.textContent.trim().replace(/^\\d+\\. /, "") === (choice || toggle));
   const panes = [...area.querySelectorAll(".widget-html-content")].filter(e => e.querySelector(".mm-verdict, svg"));
   const changed = new Set();
   const before = area.querySelector("img");
@@ -108,7 +108,7 @@ async ([toggle, choice]) => {
 
 
 def toggles(number: int) -> list[tuple[str, str]]:
-    """What to toggle: (name, the choice of a dropdown or nothing for a tick), the same for everyone."""
+    """What to toggle: (name, the choice or nothing for a tick), the same for everyone."""
     draw, now = random.Random(1), {"version": "v4.6", "arch": "s390"}
     offered = {"version": ["v4.5", "v4.6", "v4.7", "v4.9", "v5.2", "v5.13", "v5.14"]}
     offered["arch"] = ["s390", "x86", "arm64", "arm", "powerpc", "sparc", "mips", "sh", "um", "ia64"]

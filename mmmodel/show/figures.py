@@ -74,7 +74,7 @@ def _panel(name: str, length: int, unmap: Unmap | None, x: float) -> Html:
         text(middle, 42, f"{sign} one unmap drops {dropped or 'nothing'}", font_size=15, **look),
         *_route(unmap.route, middle),
         *_buckets(unmap, middle, 27 * len(unmap.route) + 48, 27 * length + 74),
-        text(middle, 27 * length + 202, f"{sign} {end}", font_size=16, **look),
+        text(middle, 27 * length + 202, f"{sign} {end}", font_size=15, **look),
     )
 
 
@@ -107,7 +107,7 @@ def _bucket(x: float, y: float, name: str, change: str, wanted: str) -> Html:
     return join(
         box(x - 73, y, 146, 106, stroke=colour, stroke_width=width),
         text(x, y + 24, name, font_size=17, **MIDDLE, **BOLD),
-        text(x, y + 43, what, font_size=13, **MIDDLE),
+        text(x, y + 43, what, font_size=12, **MIDDLE),
         text(x, y + 74, change, font_size=28, **MIDDLE, **BOLD),
         text(x, y + 97, verdict, font_size=15, fill=colour, **MIDDLE, **BOLD),
     )
