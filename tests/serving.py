@@ -82,7 +82,9 @@ def in_lab(page, url, path):
     page.get_by_text("Python 3 (ipykernel) | Idle").wait_for(timeout=60_000)
     page.get_by_role("menuitem", name="Run", exact=True).click()
     page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
-    page.locator(".jp-OutputArea :is(.mm-explorer, .widget-interact)").first.wait_for(timeout=60_000)  # not JupyterLab's own
+    page.locator(".jp-OutputArea :is(.mm-explorer, .widget-interact)").first.wait_for(
+        timeout=60_000
+    )  # not JupyterLab's own
     return page
 
 

@@ -40,6 +40,7 @@ class InOrder(Walk):
     def __init__(self, pieces: Pieces, alike: range = range(0)) -> None:
         super().__init__(pieces)
         self.alike, self.own = alike, own_words(pieces)
+        self.span = slice(alike.start + 1, alike.stop + 1)
         pieces.kinds = [alike[0] if cpu in alike else cpu for cpu in range(len(self.own))]
         memory, self.first, self.end = pieces.memory, self.own[0].start, self.own[-1].stop
         for cpu in alike[1:]:  # from now on the same code means the same
@@ -76,9 +77,7 @@ class InOrder(Walk):
 
     def arranged(self, parts: list[int]) -> Key:
         """A state with the parts of CPUs sorted where it makes no difference who has which."""
-        if self.alike:
-            first, end = self.alike[0] + 1, self.alike[-1] + 2
-            parts[first:end] = sorted(parts[first:end])
+        parts[self.span] = sorted(parts[self.span])
         return tuple(parts)
 
     def view(self, key: Key) -> str:
@@ -135,21 +134,23 @@ class InOrder(Walk):
 
     def successors(self, key: Any) -> list[tuple[Any, int, Any]]:
         """What can happen next, one step of each CPU: state, CPU, what is wrong. Of CPUs that stand alike, one goes."""
-        shared, found, before, alike = key[0], list[tuple[Any, int, Any]](), -1, self.alike
-        for cpu, mine in enumerate(key[1:]):
+        (shared, *own), found, before = key, list[tuple[Any, int, Any]](), -1
+        learnt, alike = self.learnt, self.alike
+        for cpu, mine in enumerate(own):
             if mine == before and cpu in alike:
                 continue
             before = mine
-            if (step := self.learnt.get((shared, mine))) is None:
+            if (step := learnt.get((shared, mine))) is None:
                 step = self.learn(key, cpu, mine)
             if step:
                 new, after, event = step
                 if type(after) is int:
-                    parts = [new, *key[1:]]
+                    parts = [new, *own]
                     parts[cpu + 1] = after
+                    state = self.arranged(parts) if cpu in alike else tuple(parts)
                 else:
-                    parts = [*after]
-                found.append((self.arranged(parts) if alike else tuple(parts), cpu, event))
+                    state = self.arranged([*after])
+                found.append((state, cpu, event))
         if not found:
             self.finished(key)
         return found
