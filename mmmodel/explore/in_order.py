@@ -1,4 +1,4 @@
-"""The walk in which steps are seen as they come (memory sc).
+"""The walk in which steps are seen as they come (memory sc), where some CPUs are alike.
 
 A state falls into what all CPUs share and, for each of them, where it stands and the words of its own (TLB, gather).
 Each of these parts has a number, so that the next step of a CPU is known once it was taken for what is shared and for
@@ -21,7 +21,6 @@ from ..kernel.mm_types import Page
 from .pieces import Pieces
 from .place import Piece, Place
 from .shared_memory import FIRST
-from .verdict import Step
 from .walk import Walk
 
 Key = tuple[int, ...]
@@ -181,11 +180,6 @@ class InOrder(Walk):
             made = any(key[0] is not Page and key[2] in self.alike for key in self.pieces.structs)
             if made or own_words(self.pieces) != self.own:
                 raise Unlike
-
-    def describe(self, key: Any, who: Any) -> Step:
-        """One step in words: CPU, kernel function, what changed, the counters after it."""
-        state, place = self.view(key), self.place(key, who)
-        return self.step(place, state, self.pieces.memory.after(state, self.pieces.successor(place, state).writes))
 
     def schedule(self) -> list[Any]:
         """Whose the steps are, by the names that the CPUs had at the start."""

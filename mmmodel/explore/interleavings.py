@@ -48,7 +48,8 @@ def explore(
     with judged(verdict, program.set_up, "set-up") as clock:
         for reduced in (symmetry and memory == "sc", False):
             pieces = Pieces(build, program, cpus, **options)
-            walk = InOrder(pieces, interchangeable(pieces)) if reduced else MODELS[memory](pieces)
+            same = interchangeable(pieces) if reduced else range(0)
+            walk = InOrder(pieces, same) if same else MODELS[memory](pieces)
             pieces.clock = clock
             with suppress(Unlike), unchanged(build, pieces) if pieces.watched else nullcontext():
                 walk.run(bounds, progress)

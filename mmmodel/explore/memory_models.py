@@ -13,12 +13,11 @@ from collections.abc import Iterator
 from typing import Any
 
 from ..kernel.machine import Var
-from .in_order import InOrder
 from .pieces import Pieces
 from .place import Piece, Place
 from .verdict import Step
 from .views import Order
-from .walk import Walk
+from .walk import Plain, Walk
 
 Successor = tuple[Any, Any, Any]
 Choice = tuple[str, Any, Piece | None]
@@ -225,4 +224,4 @@ class Tso(Relaxed):
             yield memory.after(state, own[:1]), (*buffers[:cpu], own[1:], *buffers[cpu + 1 :]), None
 
 
-MODELS = {"sc": InOrder, "tso": Tso, "weak": Weak}
+MODELS = {"sc": Plain, "tso": Tso, "weak": Weak}

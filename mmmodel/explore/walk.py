@@ -155,3 +155,30 @@ class Walk:
         memory.state = now
         before, after = next(((b, a) for w, b, a in changes if w == place.word), (None, None))
         return Step(place.cpu, place.function, place.word, before, after, *counters(kernel), more=changes)
+
+
+class Plain(Walk):
+    """The walk in which steps are seen as they come (memory sc); `in_order` has the one for CPUs that are alike."""
+
+    def start(self) -> Any:
+        """The state after set-up."""
+        return self.pieces.start()
+
+    def successors(self, key: Any) -> list[tuple[Any, int, Any]]:
+        """What can happen next, one step of each CPU that is not finished or waiting: state, CPU, what is wrong."""
+        pieces, found, (state, places) = self.pieces, list[tuple[Any, int, Any]](), key
+        state = pieces.memory.view(state)
+        for cpu, place in enumerate(places):
+            if self.ready(place, state):
+                piece = pieces.successor(place, state)
+                new = pieces.memory.after(state, piece.writes), (*places[:cpu], piece.place, *places[cpu + 1 :])
+                found.append((new, cpu, piece.events[0] if piece.events else None))
+        if not found:
+            self.finished(key)
+        return found
+
+    def describe(self, key: Any, who: Any) -> Step:
+        """One step in words."""
+        state, places = key
+        piece = self.pieces.successor(places[who], state)
+        return self.step(places[who], state, self.pieces.memory.after(state, piece.writes))
