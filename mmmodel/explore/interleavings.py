@@ -2,7 +2,7 @@
 
 `walk` goes through the pieces of kernel code, `memory_models` does so when CPUs do not see each other's accesses in
 order. States seen before are not walked again, nor, with memory sc, those that differ from one in names of CPUs only
-(`in_order`). Partial order reduction was tried and did not pay for itself.
+(`symmetry`). Partial order reduction was tried and did not pay for itself.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ from typing import Any
 
 from ..build.composed import Build
 from .bounds import BOUNDS, Bounds, Seen
-from .in_order import InOrder, Unlike, interchangeable
 from .invariants import judges
 from .memory_models import MODELS
 from .outside import unchanged
 from .patience import judged
 from .pieces import Pieces
 from .scenarios import Program
+from .symmetry import Unlike, UpToNames, interchangeable
 from .verdict import Verdict
 from .walk import Walk
 
@@ -49,7 +49,7 @@ def explore(
         for reduced in (symmetry and memory == "sc", False):
             pieces = Pieces(build, program, cpus, **options)
             same = interchangeable(pieces) if reduced else range(0)
-            walk = InOrder(pieces, same) if same else MODELS[memory](pieces)
+            walk = UpToNames(pieces, same) if same else MODELS[memory](pieces)
             pieces.clock = clock
             with suppress(Unlike), unchanged(build, pieces) if pieces.watched else nullcontext():
                 walk.run(bounds, progress)

@@ -26,7 +26,7 @@ def variables(build: Build, operations: Iterable[Any]) -> Iterator[tuple[str, An
         yield type(definition).__name__, getattr(definition, "__self__", None)
         for function in [f for f in functions_in(definition, called=True) if not official(f)]:
             cells = zip(function.__code__.co_freevars, function.__closure__ or (), strict=True)
-            yield from ((name, cell.cell_contents) for name, cell in cells)
+            yield from ((name, cell.cell_contents) for name, cell in cells if cell != type(cell)())
             yield from (("a default argument", value) for value in function.__defaults__ or ())
             names = mentioned(function.__code__) & function.__globals__.keys()
             yield from ((name, function.__globals__[name]) for name in sorted(names))

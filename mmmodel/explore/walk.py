@@ -158,7 +158,7 @@ class Walk:
 
 
 class Plain(Walk):
-    """The walk in which steps are seen as they come (memory sc); `in_order` has the one for CPUs that are alike."""
+    """The walk in which steps are seen as they come (memory sc); `symmetry` has the one for CPUs that are alike."""
 
     def start(self) -> Any:
         """The state after set-up."""

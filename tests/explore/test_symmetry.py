@@ -7,10 +7,11 @@ import pytest
 import mmmodel as mm
 from mmmodel.explore.bounds import Bounds
 from mmmodel.explore.concurrent import PROGRAMS
-from mmmodel.explore.in_order import InOrder, interchangeable
 from mmmodel.explore.interleavings import explore
 from mmmodel.explore.pieces import Pieces
 from mmmodel.explore.scenarios import Program
+from mmmodel.explore.symmetry import UpToNames, interchangeable
+from mmmodel.explore.walk import Plain
 from mmmodel.kernel.patches import PATCHES
 from mmmodel.kernel.versions import VERSIONS
 
@@ -50,7 +51,7 @@ def test_the_same_verdicts_outcomes_and_shortest_witnesses(name):
 def seen(build, name, cpus, wanted):
     """A finished walk."""
     pieces = Pieces(build, PROGRAMS[name], cpus)
-    walk = InOrder(pieces, interchangeable(pieces) if wanted else range(0))
+    walk = UpToNames(pieces, interchangeable(pieces)) if wanted else Plain(pieces)
     walk.run(Bounds())
     assert not walk.found
     return walk
@@ -108,6 +109,15 @@ def tells_them_apart(k, cpus):
 def test_code_of_a_readers_may_tell_cpus_apart():
     verdict, _ = explore(mm.Build("v4.7"), Program("mine", "", tells_them_apart, 3, 2), 3)
     assert (verdict.broken, verdict.alike) == ("no-bug", ())
+
+
+def test_a_variable_that_was_never_set_is_no_error():
+    def set_up(k, cpus):
+        if cpus < 0:
+            page = None
+        return [[("work", lambda k: None if k else page)] for _ in range(cpus)]
+
+    assert explore(mm.Build("v4.7"), Program("mine", "", set_up, 2, 2), 2)[0].holds
 
 
 class AsksWho(mm.Patch):

@@ -23,11 +23,11 @@ from greenlet import getcurrent, greenlet
 
 import mmmodel as mm
 from mmmodel.explore.bounds import Bounds
-from mmmodel.explore.in_order import InOrder
 from mmmodel.explore.interleavings import explore
 from mmmodel.explore.invariants import broken
 from mmmodel.explore.pieces import Pieces
 from mmmodel.explore.scenarios import Operation, Program
+from mmmodel.explore.walk import Plain
 from mmmodel.kernel.arches import ARCHES
 from mmmodel.kernel.machine import Cpu, KernelBug, Var
 from mmmodel.kernel.mm_types import Mm, MmuGather, Page, PageTable
@@ -272,11 +272,11 @@ def every_state(build: mm.Build, program: Program, cpus: int) -> Found:
 def ours(build: mm.Build, program: Program, cpus: int) -> Found:
     """The same of the exploration."""
     verdict, outcomes = explore(build, program, cpus)
-    walk = InOrder(Pieces(build, program, cpus))
+    walk = Plain(Pieces(build, program, cpus))
     walk.run(Bounds(10**9))
     contents = set()
-    for key in walk.parents:
-        walk.pieces.memory.state = walk.view(key)
+    for state, _ in walk.parents:
+        walk.pieces.memory.state = walk.pieces.memory.view(state)
         contents.add(content(walk.pieces.kernel))
     assert verdict.complete
     assert verdict.states == len(walk.parents)

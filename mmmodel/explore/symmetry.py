@@ -1,4 +1,4 @@
-"""The walk in which steps are seen as they come (memory sc), where some CPUs are alike.
+"""The walk over states up to the names of CPUs that are alike (memory sc).
 
 A state falls into what all CPUs share and, for each of them, where it stands and the words of its own (TLB, gather).
 Each of these parts has a number, so that the next step of a CPU is known once it was taken for what is shared and for
@@ -33,10 +33,10 @@ class Unlike(BaseException):
     """CPUs that were alike are so no more: one of them made something that the others do not have."""
 
 
-class InOrder(Walk):
-    """`alike`: CPUs whose names make no difference."""
+class UpToNames(Walk):
+    """`alike`: the CPUs whose names make no difference, two at least."""
 
-    def __init__(self, pieces: Pieces, alike: range = range(0)) -> None:
+    def __init__(self, pieces: Pieces, alike: range) -> None:
         super().__init__(pieces)
         self.alike, self.own = alike, own_words(pieces)
         self.span = slice(alike.start + 1, alike.stop + 1)
@@ -175,7 +175,7 @@ class InOrder(Walk):
     def check(self) -> None:
         """Raise Unlike if one of the CPUs that are alike has something that the others do not have."""
         kernel, memory = self.pieces.kernel, self.pieces.memory
-        if self.alike and self.size != (size := (len(memory.names), len(kernel.locks))):
+        if self.size != (size := (len(memory.names), len(kernel.locks))):
             self.size, self.locks = size, {memory.slots[id(lock), "value"] for lock in kernel.locks}
             made = any(key[0] is not Page and key[2] in self.alike for key in self.pieces.structs)
             if made or own_words(self.pieces) != self.own:
@@ -187,9 +187,8 @@ class InOrder(Walk):
         for key, who in self.steps():
             schedule.append(names[who])
             own = self.after(key, who, self.pieces.successor(self.place(key, who), self.view(key)))[1:]
-            if self.alike:
-                order = sorted((own[cpu], cpu) for cpu in self.alike)
-                names[self.alike[0] : self.alike[-1] + 1] = [names[cpu] for _, cpu in order]
+            order = sorted((own[cpu], cpu) for cpu in self.alike)
+            names[self.alike.start : self.alike.stop] = [names[cpu] for _, cpu in order]
         return schedule
 
 
@@ -206,11 +205,13 @@ def own_words(pieces: Pieces) -> list[range]:
 
 def interchangeable(pieces: Pieces) -> range:
     """The CPUs of the largest group, one after the other, that run the same on the same, and hold the same now."""
+    if pieces.watched:
+        return range(0)
     does = [[(name, what(function)) for name, function in each] for each in pieces.operations]
     most = max((list(same) for _, same in groupby(range(len(does)), does.__getitem__)), key=len)
     own = own_words(pieces)
     holds = [[pieces.memory.values[slot] for slot in own[cpu]] for cpu in most]
-    return range(most[0], most[-1] + 1) if not pieces.watched and holds.count(holds[0]) == len(most) > 1 else range(0)
+    return range(most[0], most[-1] + 1) if holds.count(holds[0]) == len(most) > 1 else range(0)
 
 
 def what(function: Any) -> Any:
