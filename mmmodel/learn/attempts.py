@@ -97,28 +97,18 @@ def slot_kept(function: str, patch: type[Patch]) -> str:
     return f"A page in the swap cache has PC {page.count.value} afterwards, and keeps its slot." if page.owner else ""
 
 
-def not_taken(patch: type[Patch]) -> str:
-    """Does release_pages() of one page take the shortcut?"""
-    mine, ours = (drop(Build(patches=(p,)), "anon", "release_pages") for p in (patch, "nr1-shortcut-guarded"))
-    return "" if mine and ours and mine.costs == ours.costs else "An ordinary page alone does not take the shortcut."
-
-
-def short_cut(patch: type[Patch]) -> str:
-    """Over the shortcut as it was proposed: does one ordinary page still take it?"""
-    mine, ours = (
-        drop(Build("v4.6", "x86", patches=(*SHORT, *more)), "anon", "release_pages") for more in ((patch,), ())
-    )
+def not_taken(patch: type[Patch], over: tuple[str, ...] = (), than: str = "nr1-shortcut-guarded") -> str:
+    """Does release_pages() of one ordinary page take the shortcut, as it does with `than`?"""
+    stacks: tuple[tuple[str | type[Patch], ...], ...] = ((*over, patch), (than,))
+    mine, ours = (drop(Build("v4.6", "x86", patches=stack), "anon", "release_pages") for stack in stacks)
     return "" if mine and ours and mine.costs == ours.costs else "An ordinary page alone does not take the shortcut."
 
 
 def one_by_one(patch: type[Patch]) -> str:
     """Does a batch of ia64 still make a call for each page? And do all of them come out?"""
     calls = gathered(Build("v4.6", "ia64", thp=True, patches=(patch,)), 100)
-    return (
-        f"100 pages go in, and {sum(calls)} come out in {len(calls)} calls."
-        if len(calls) > 2 or sum(calls) != 100
-        else ""
-    )
+    said = f"100 pages go in, and {sum(calls)} come out in {len(calls)} calls."
+    return said if len(calls) > 2 or sum(calls) != 100 else ""
 
 
 def no_drain(patch: type[Patch]) -> str:
@@ -208,7 +198,7 @@ ATTEMPTS = {
     "12.5": Attempt((*S390, *OTHERS), REPORT, (touches_others,)),
     "12.6": Attempt((*(Build("v4.6", arch, patches=SHORT) for arch in ("x86", "arm64")),
                      *(Build(swap=swap, patches=("q4", *SHORT)) for swap in (True, False))),
-                    (*UNMAPS, "fork", RACE), (short_cut,)),
+                    (*UNMAPS, "fork", RACE), (partial(not_taken, over=SHORT, than=SHORT[0]),)),
     "12.7": Attempt((Build("v4.7"), Build("v4.7", "arm64")), ("exit-mmap", "map-read-unmap", RACE,
                                                              "reaper-vs-shrinker"), (reaps,)),
     "12.8": Attempt((Build("v4.9", "arm64"),), ("threads-vs-shrinker", "fault-vs-shrinker", "exit-mmap", "fork"),
