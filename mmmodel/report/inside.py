@@ -9,14 +9,13 @@ import json
 import linecache
 import sys
 from collections.abc import Callable, Mapping
-from shlex import quote
 from types import ModuleType
 from typing import Any
 
 import mmmodel as mm
 
 from ..build.composed import Build
-from ..data import rows, tables
+from ..data import rows
 from ..explore.checking import MEMORY, SCENARIOS, check
 from ..explore.scenarios import PROGRAMS, SEQUENTIAL, known, lacking
 from ..explore.tracing import run
@@ -27,6 +26,7 @@ from ..kernel.patches import PATCHES
 from ..kernel.versions import VERSIONS
 from ..show.lanes import swim_lanes
 from ..show.tables import label
+from ..study.at_a_glance import command
 from ..words import BuildError, choose, failure
 
 OWN = "your_patch"
@@ -96,12 +96,7 @@ def pictured(source: str, question: Question, sign: Sign) -> dict[str, Any]:
 def described(source: str, question: Question, _: Sign) -> dict[str, Any]:
     """A build in words, as Python, as a command line; and the scenarios there are, each with why it cannot have it."""
     build, _how = build_asked_for(source, question)
-    options = [f"--version {build.version}", f"--arch {build.arch}"]
-    options += ["--no-swap"] * (not build.swap) + ["--debug-vm"] * build.debug_vm
-    if build.thp != (ARCHES[build.arch]["thp"] == "y"):
-        options.append("--thp" if build.thp else "--no-thp")
-    options += [f"--patch {p if isinstance(p, str) else quote(f'fix.py:{p.__name__}')}" for p in build.patches]
-    said = {"label": label(build), "python": repr(build), "command": f"mmmodel verdict {' '.join(options)}"}
+    said = {"label": label(build), "python": repr(build), "command": command(build, "fix.py")}
     return said | {"scenarios": {name: lacking(name, build) for name in known()}, "sequential": list(SEQUENTIAL)}
 
 
@@ -121,7 +116,6 @@ def reply(kind: str, source: str, question: str, sign: Sign) -> str:
 
 def choices() -> dict[str, Any]:
     """What a page lets choose, with a word on each: it has this before the model is ready."""
-    glossary = [list(row.values())[:2] for row in rows("glossary")] if "glossary" in tables() else []
     return {
         "version": list(VERSIONS),
         "arch": {arch: facts["thp"] == "y" for arch, facts in ARCHES.items()},
@@ -130,5 +124,5 @@ def choices() -> dict[str, Any]:
         "scenarios": {s: (SEQUENTIAL.get(s) or PROGRAMS[s]).says.splitlines()[0] for s in SCENARIOS},
         "concurrent": list(PROGRAMS),
         "presets": rows("presets"),
-        "glossary": glossary,
+        "glossary": [(row["term"], row["explanation"]) for row in rows("glossary")],
     }

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import fields
+from shlex import quote
 from typing import Any
 
 from ..build.composed import Build
@@ -110,11 +111,14 @@ def verdict_changes(before: Verdicts, after: Verdicts) -> str:
     return "; ".join(said) or "no verdict changed"
 
 
-def command(build: Build) -> str:
-    """The command line that asks for the verdicts of a build; empty if one of its patches has no name there."""
+def command(build: Build, file: str = "") -> str:
+    """The command line that asks for the verdicts of a build; a class of a reader's is looked for in `file`.
+
+    Empty if it has such a class, and there is no file.
+    """
     usual = Build(build.version, build.arch)
     words = ["mmmodel verdict", f"--version {build.version}", f"--arch {build.arch}"]
     words += ["--no-swap"] * (not build.swap) + ["--debug-vm"] * build.debug_vm
     words += [f"--{'' if build.thp else 'no-'}thp"] * (build.thp != usual.thp)
-    words += [f"--patch {patch}" for patch in build.patches]
-    return " ".join(words) if all(patch in PATCHES for patch in build.patches) else ""
+    words += [f"--patch {p if isinstance(p, str) else quote(f'{file}:{p.__name__}')}" for p in build.patches]
+    return " ".join(words) if file or all(patch in PATCHES for patch in build.patches) else ""
