@@ -76,6 +76,7 @@ def run(notebooks: tuple[str, ...], given: dict[str, Any], output: Path, paramet
 
     Example: mmmodel run 03 05 -o report --version v4.7 --no-swap
     """
+    environment.without_grammars()
     from ..report.run import run as execute
 
     report = execute(notebooks or None, output, merged(given, parameter), execution_timeout=timeout, **options)

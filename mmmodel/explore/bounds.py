@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import gc
+from collections.abc import Iterator
+from contextlib import contextmanager
 from math import inf
 from pathlib import Path
 from time import perf_counter
@@ -55,6 +58,17 @@ class Bounds:
         if self.looks % EVERY == 0 and _mib("self/status", "VmRSS:") > self.max_memory:
             return f"{self.max_memory:,.0f} MiB of memory"
         return "time" if perf_counter() > self.deadline else ""
+
+
+@contextmanager
+def seldom_collected() -> Iterator[None]:
+    """Meanwhile Python looks for cycles less often: there are many objects that stay, and few cycles to look for."""
+    often = gc.get_threshold()
+    gc.set_threshold(200_000, 20, 100)
+    try:
+        yield
+    finally:
+        gc.set_threshold(*often)
 
 
 def _mib(file: str, name: str) -> float:

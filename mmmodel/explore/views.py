@@ -9,6 +9,7 @@ is made, so load buffering is left out (see `study.litmus`).
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import cache
 from typing import NamedTuple
 
 View = tuple[int, ...]
@@ -108,13 +109,16 @@ class Order(NamedTuple):
         oldest = tuple(map(min, *(views.now for views in cpus), last))
         words = tuple(messages[first:] for messages, first in zip(self.words, oldest, strict=True))
         words = tuple((messages[0]._replace(follows=False), *messages[1:]) for messages in words)
-        order = self._replace(words=words, cpus=cpus).mapped(
-            lambda view: tuple(max(0, number - first) for number, first in zip(view, oldest, strict=True))
-        )
+        order = self._replace(words=words, cpus=cpus)
+        if any(oldest):
+            order = order.mapped(
+                lambda view: tuple(max(0, number - first) for number, first in zip(view, oldest, strict=True))
+            )
         return order._replace(locks=tuple((slot, view) for slot, view in order.locks if any(view)))
 
     def mapped(self, moved: Callable[[View], View]) -> Order:
         """The same with every view changed."""
+        moved = cache(moved)  # few views are unlike each other
         return Order(
             tuple(tuple(m._replace(view=moved(m.view)) for m in messages) for messages in self.words),
             tuple(Views(*map(moved, views)) for views in self.cpus),

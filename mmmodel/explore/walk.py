@@ -6,12 +6,11 @@ operation began. States seen before are not walked again.
 
 from __future__ import annotations
 
-import gc
 from collections.abc import Callable
 from typing import Any
 
 from ..words import kernel_name
-from .bounds import Bounds, Seen
+from .bounds import Bounds, Seen, seldom_collected
 from .patience import DoesNotReturn
 from .pieces import Pieces
 from .place import Place
@@ -32,26 +31,23 @@ class Walk:
 
     def run(self, bounds: Bounds, progress: Callable[[Seen], None] | None = None) -> None:
         """Walk level by level until an invariant breaks, everything was seen, or something else comes first."""
-        often = gc.get_threshold()
-        gc.set_threshold(200_000, 20, 100)  # many objects that stay, and few cycles to look for
         try:
-            level = [start := self.start()]
-            self.parents[start] = None
-            if wrong := self.wrong(start):
-                self.found = wrong, start, -1
-            self.one_by_one(*self.opened(start))
-            while level and not self.found and not self.bound:
-                level = self.next_level(level, bounds)
-                self.depth += bool(level)
-                if progress:
-                    progress(Seen.of(len(self.parents), len(level), self.depth))
+            with seldom_collected():
+                level = [start := self.start()]
+                self.parents[start] = None
+                if wrong := self.wrong(start):
+                    self.found = wrong, start, -1
+                self.one_by_one(*self.opened(start))
+                while level and not self.found and not self.bound:
+                    level = self.next_level(level, bounds)
+                    self.depth += bool(level)
+                    if progress:
+                        progress(Seen.of(len(self.parents), len(level), self.depth))
             self.bound = self.pieces.endless or self.bound or self.pieces.stopped
         except KeyboardInterrupt:
             self.bound = "interrupted"
         except DoesNotReturn as error:
             self.bound = str(error)
-        finally:
-            gc.set_threshold(*often)
 
     def start(self) -> Any:
         """The state after set-up."""

@@ -65,6 +65,11 @@ def clean() -> Iterator[None]:
         os.environ.update(taken)
 
 
+def without_grammars() -> None:
+    """jsonschema compiles grammars for seconds when it is imported, for a format that nothing in a notebook has."""
+    sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type]
+
+
 def write(path: Path, text: str) -> None:
     """Write a file in one step: a reader sees the old one or the new one, never a part."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}")

@@ -77,6 +77,7 @@ def run(
     deadline = STARTS * start_timeout + 5 * execution_timeout if deadline is None else deadline
     if min(jobs, start_timeout, execution_timeout, deadline) <= 0:
         raise UsageError("jobs, timeouts and the deadline must be greater than 0")
+    context = _start_server()  # its imports take as long as ours: let it begin
     plan = _plan([find(name) for name in (ours() if notebooks is None else notebooks)], out, parameters)
     timeouts = {"start_timeout": start_timeout, "execution_timeout": execution_timeout}
     timeouts["iopub_timeout"] = execution_timeout  # papermill makes it an error when output is 4 s late
@@ -93,7 +94,7 @@ def run(
         _remove(out, earlier | {outcome.name for outcome in plan.values()})
         task = (out.resolve(), dict(parameters), deadline, timeouts, Path(home))
         longest_first = sorted(plan, key=lambda path: -path.stat().st_size) if jobs > 1 else list(plan)
-        words = _run_all(longest_first, jobs, deadline, task, stopped)
+        words = _run_all(context, longest_first, jobs, deadline, task, stopped)
         outcomes = [_outcome(outcome, out, words.get(path, "")) for path, outcome in plan.items()]
         kernel = environment.facts(Path(home))
         kernel |= {"versions": kernel.get("versions", {}) | environment.versions(HERE)}
@@ -220,21 +221,23 @@ def _outcome(outcome: Outcome, out: Path, words: str) -> Outcome:
 def _start_server() -> Any:
     """Where processes are forked from: it imports papermill once, and what stops the run does not stop it first."""
     context = mp.get_context("forkserver")
-    context.set_forkserver_preload(["papermill", "nbconvert", "bs4", "IPython.lib.lexers"])
-    with environment.clean(), _stopping(signal.SIG_IGN):  # both inherited, so for a moment also ours
-        ensure_running()
+    context.set_forkserver_preload([f"{__package__}.warm"])
+    try:
+        with environment.clean(), _stopping(signal.SIG_IGN):  # both inherited, so for a moment also ours
+            ensure_running()
+    except OSError as error:
+        raise UsageError(f"no process could be started: {error.strerror or error}") from None
     return context
 
 
 def _run_all(
-    waiting: list[Path], jobs: int, deadline: float, task: tuple[Any, ...], stopped: Sequence[int]
+    context: Any, waiting: list[Path], jobs: int, deadline: float, task: tuple[Any, ...], stopped: Sequence[int]
 ) -> dict[Path, str]:
     """Keep `jobs` processes busy until all notebooks are done, or something comes in `stopped`.
 
     Returns what processes had to say, and of which notebooks were not begun.
     """
-    context, words = _start_server(), dict[Path, str]()
-    running: dict[Path, tuple[Any, Any, float]] = {}
+    words, running = dict[Path, str](), dict[Path, tuple[Any, Any, float]]()
 
     def end(path: Path) -> None:
         process, ear, _ = running.pop(path)

@@ -15,6 +15,7 @@ from typing import Any, TypeVar, cast
 
 from ..build.composed import Build
 from ..explore.answer_tree import NotDeterministic, find, insert
+from ..explore.bounds import seldom_collected
 from ..kernel.atomics import Atomics
 from ..kernel.mentions import names_in
 from ..kernel.overlay import Patch
@@ -161,14 +162,15 @@ def shared(builds: Sequence[Build], result: Callable[[Build, type], R]) -> Itera
     """For each build what `result` (of the build and a kernel class to boot) gives, and: was it made for this build?"""
     known, classes = None, set[Any](build.kernel_class for build in builds)
     names = frozenset[str]().union(*(definitions(cls) for cls in classes), *(build.settings for build in builds[:1]))
-    for build in builds:
-        if looks_around(cast(Any, build.kernel_class)):
-            yield result(build, build.kernel_class), True
-            continue
-        means = Meaning(build)
-        if made := (found := find(known, means)) is None:
-            used: list[Any] = [UNASKED]
-            found = [result(build, noting(build.kernel_class, names - {UNASKED}, used))]
-            with suppress(NotDeterministic):
-                known = insert(known, used, means, found)
-        yield found[0], made
+    with seldom_collected():
+        for build in builds:
+            if looks_around(cast(Any, build.kernel_class)):
+                yield result(build, build.kernel_class), True
+                continue
+            means = Meaning(build)
+            if made := (found := find(known, means)) is None:
+                used: list[Any] = [UNASKED]
+                found = [result(build, noting(build.kernel_class, names - {UNASKED}, used))]
+                with suppress(NotDeterministic):
+                    known = insert(known, used, means, found)
+            yield found[0], made
