@@ -53,8 +53,7 @@ def of_their_kind(cls: type) -> bool:
 
 def container(value: Any) -> bool:
     """Is it a list, a dictionary, a set or of their kind?"""
-    kind: type = type(value)
-    return of_their_kind(kind)
+    return of_their_kind(value.__class__)  # of a watched object its own class: those of an exploration are not kept
 
 
 def freeze(value: Any) -> Any:

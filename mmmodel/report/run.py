@@ -9,6 +9,8 @@ import json
 import multiprocessing as mp
 import os
 import signal
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -219,11 +221,16 @@ def _outcome(outcome: Outcome, out: Path, words: str) -> Outcome:
 
 
 def _start_server() -> Any:
-    """Where processes are forked from: it imports papermill once, and what stops the run does not stop it first."""
-    context = mp.get_context("forkserver")
-    context.set_forkserver_preload([f"{__package__}.warm"])
+    """Where processes are forked from: it is made warm once, and what stops the run does not stop it first.
+
+    Another mmmodel, which a fresh interpreter would find, is kept out of it.
+    """
+    context, whose = mp.get_context("forkserver"), "import mmmodel; print(mmmodel.__file__)"
     try:
         with environment.clean(), _stopping(signal.SIG_IGN):  # both inherited, so for a moment also ours
+            fresh = subprocess.run([sys.executable, "-c", whose], capture_output=True, text=True, check=False)
+            same = Path(fresh.stdout.strip()).parent == Path(__file__).parents[1]
+            context.set_forkserver_preload([f"{__package__}.warm" if same else "papermill"])
             ensure_running()
     except OSError as error:
         raise UsageError(f"no process could be started: {error.strerror or error}") from None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from itertools import product
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 import mmmodel as mm
 from mmmodel import data
 from mmmodel.explore.concurrent import PROGRAMS
+from mmmodel.explore.pieces import Pieces
 from mmmodel.explore.scenarios import MOST_CPUS
 from mmmodel.kernel.arches import FLUSHING
 from mmmodel.kernel.mm_types import Mm, Page
@@ -244,3 +246,16 @@ def test_state_counts(scenario: str, version: str) -> None:
         v = mm.check(build, scenario, int(row["cpus"]), symmetry=False)
         found = ("ny"[v.holds], v.broken, *map(str, (v.states, v.transitions, v.depth)))
         assert found == tuple(row[name] for name in ("holds", "broken", "states", "transitions", "depth")), build
+
+
+def explorations():
+    gc.collect()
+    return [thing for thing in gc.get_objects() if type(thing) is Pieces]
+
+
+def test_an_exploration_that_is_over_is_forgotten():
+    before = len(explorations())
+    for memory in ("sc", "tso", "weak"):
+        assert mm.check(mm.Build("v4.5", "x86"), "zap-vs-zap", memory=memory)
+    mm.matrix(["s390"], ["v4.6"], swap=[True], scenarios=["zap-vs-zap", "fault-vs-shrinker"])
+    assert len(explorations()) == before
