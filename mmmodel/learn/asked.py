@@ -128,7 +128,7 @@ class Names:
     def asked(self) -> str:
         """What to write."""
         listed = ", ".join(self.known)
-        return f"{' and '.join(self.what)}, each one of: {listed}" if self.what else f"one or more of: {listed}"
+        return f"one of {listed}, for: {'; '.join(self.what)}" if self.what else f"one or more of {listed}"
 
     def read(self, given: Any) -> Any:
         """The names in an answer: a set, or a tuple where their order counts.
@@ -148,7 +148,8 @@ class Names:
         for part in filter(str.strip, re.split(r"[,;/&\n]|\band\b", text)):
             for word in [part] if plain(part) in means else part.split():
                 if plain(word) not in means:
-                    raise NotUnderstoodError(f"{word.strip()!r} is not {self.asked}{near(word.strip(), self.known)}")
+                    hint = near(word.strip(), self.known)
+                    raise NotUnderstoodError(f"{word.strip()!r} is none of them: {self.asked}{hint}")
                 yield means[plain(word)]
 
     def differ(self, said: Any, right: Right) -> str:

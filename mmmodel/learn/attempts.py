@@ -79,7 +79,8 @@ def dearer(kinds: tuple[str, ...], than: tuple[str, ...], patch: type[Patch], na
         mine, other = rates(Build(swap=swap, patches=(patch,))), rates(Build(patches=than))
         for unit, name in [(kind, name) for kind in kinds for name in names]:
             if (costs := mine[unit][name]) > (due := other[unit][name]):
-                return f"SWAP {'on' if swap else 'off'}: a {unit} costs {costs:g} × {name}; {due:g} is enough."
+                said = f"SWAP {'on' if swap else 'off'}: a {unit} costs {costs:g} × {name}"
+                return f"{said}, with what every unmap costs; {due:g} is enough."
     return ""
 
 
@@ -148,8 +149,8 @@ def reaps(patch: type[Patch]) -> str:
     return said if (*counts(k), k.init.mmap_sem.value) != (1, 1, 0) else ""
 
 
-HOLES = ("an empty slot", "a slot that somebody has filled", "a slot that somebody fills before it has the lock",
-         "an empty slot, with no memory left")  # fmt: skip
+LATER, NONE = "a slot that somebody fills before it has the lock", ", with no memory left"
+HOLES = (*(slot + left for slot in ("an empty slot", "a slot that somebody has filled") for left in ("", NONE)), LATER)
 
 
 def leaks(patch: type[Patch]) -> str:
@@ -159,11 +160,11 @@ def leaks(patch: type[Patch]) -> str:
         k.mmap(k.init, 0, k.hpage_nr)
         k.pmd_alloc(k.init, 0)
         filled = [k.init.pmd[0].value, Pmd(k.alloc_pages(k.hpage_order, "init"))]
-        if hole == HOLES[1]:
+        if "has filled" in hole:
             k.init.pmd[0].value = filled[1]
-        elif hole == HOLES[2]:
+        if hole == LATER:
             listen(k, ["spin_lock"], lambda *_, slot=k.init.pmd[0], pmd=filled[1]: setattr(slot, "value", pmd))
-        elif hole == HOLES[3]:
+        if NONE in hole:
             k.alloc_huge_zero_page = lambda: None
         result = k._dax_pmd_fault(k.init, 0)
         held = any(lock.value is not None for lock in k.locks)

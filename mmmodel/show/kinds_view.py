@@ -43,7 +43,7 @@ def matrix(build: Build) -> Html:
     says = "one reference of a page dropped. ✓ right, ◷ right but later, ✗ wrong. Open a cell for the record."
     title = tag("caption", f"{label(build)}: {says}", style="caption-side:top;text-align:left;padding:2px 5px")
     look = "border-collapse:collapse;table-layout:fixed;width:100%;overflow-wrap:anywhere;"
-    look += "font:12px/1.25 system-ui;word-spacing:-2px"
+    look += "font:12px/1.25 system-ui"
     first = Html('<col style="width:25%">')
     return tag("table", title, first, tag("thead", top), body, style=look, **{"class": "mm-wide"})
 

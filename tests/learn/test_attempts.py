@@ -8,6 +8,7 @@ from refusals import told
 import mmmodel as mm
 from mmmodel.kernel.mm_types import HUGE_ZERO_PAGE, Pmd
 from mmmodel.kernel.patches import PATCHES
+from mmmodel.kernel.versions import VERSIONS
 from mmmodel.learn.asked import texts
 from mmmodel.learn.attempts import ATTEMPTS
 from mmmodel.learn.progress import answered
@@ -183,6 +184,14 @@ def puts(always=False, before=False, locks=False):
     return Hole
 
 
+def put_if_filled(self, mm, index):
+    """Without asking whether there was a reference to put."""
+    result = VERSIONS["v4.6"]._dax_pmd_fault(self, mm, index)
+    if result is not None and mm.pmd[index].value is not None:
+        self.put_huge_zero_page()
+    return result
+
+
 def put_at_the_fallback(self, mm, index):
     zero_page = self.get_huge_zero_page()
     if zero_page is None:
@@ -244,6 +253,7 @@ WRONG = {
         puts(before=True),
         puts(before=True, locks=True),
         patch(_dax_pmd_fault=nothing),
+        patch(_dax_pmd_fault=put_if_filled),
         PATCHES["q3"],
     ],
 }
