@@ -9,6 +9,9 @@ from ..study.decision import FIXES, MUST, QUESTIONS, VERSION, Answer, answers, c
 from .html import SIGNS, Bar, Html, code, join, legible, table, tag
 from .proofs import proof_id
 
+ROOM = ".mm-decision svg{max-width:min(100%,max(42rem,(100vh - 17rem)*2.1))!important}"
+"""As large as the window allows, below the question."""
+
 
 def cell(answer: Answer, proof: str = "") -> Html:
     """An answer: sign and words, which open to the evidence; proof: where its runs are. Degrees have no sign."""
@@ -47,7 +50,8 @@ def picture() -> Html:
     names = [f"✓ {fix}" if fix in winners else fix for fix in FIXES]
     key = "Framed: what a fix has to do; ✓: does it. Grey bar: measured."
     chart = grid(names, columns, f"{title}. {'. '.join(told)}.", len(MUST))
-    return join(tag("div", tag("b", title), style="font-size:1.2em"), chart, tag("small", key))
+    head = tag("div", tag("b", title), style="font-size:clamp(1.15em,1.6vw,1.8em)")
+    return tag("div", tag("style", Html(ROOM)), head, chart, tag("small", key), **{"class": "mm-decision"})
 
 
 def _price(fix: str) -> Bar:
