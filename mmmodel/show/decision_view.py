@@ -6,7 +6,7 @@ from ..build.composed import Build
 from ..explore.checking import check
 from ..kernel.versions import VERSIONS
 from ..study.decision import FIXES, MUST, QUESTIONS, VERSION, Answer, answers, counted, lines, price, right
-from .html import SIGNS, Bar, Html, code, join, legible, table, tag
+from .html import SIGNS, Bar, Html, join, legible, table, tag
 from .proofs import proof_id
 
 ROOM = ".mm-decision svg{max-width:min(100%,max(42rem,(100vh - 17rem)*2.1))!important}"
@@ -27,7 +27,8 @@ def cell(answer: Answer, proof: str = "") -> Html:
 
 def named(fix: str) -> Html:
     """A fix by its name here, and by those of its patches in toggles and on the command line."""
-    return join(tag("b", fix), *(tag("div", code(f"+ {patch}"), style="white-space:nowrap") for patch in FIXES[fix]))
+    look = "white-space:nowrap;font-size:.9em;padding:0"
+    return join(tag("b", fix), *(tag("div", tag("code", f"+ {patch}", style=look)) for patch in FIXES[fix]))
 
 
 def decision_table() -> Html:

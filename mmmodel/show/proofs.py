@@ -50,7 +50,8 @@ def _of_cell(fix: str, question: str, answer: Answer, seen: dict[Html, str]) -> 
 def _runs(builds: list[Build], scenario: str, steps: Html, name: str, seen: dict[Html, str]) -> Html:
     """Builds that break a scenario by the same steps."""
     verdict = witnesses()[builds[0], scenario]
-    head = f"{scenario}: {verdict.broken} breaks, {verdict.what}" + f" ({len(builds)} builds)" * (len(builds) > 1)
+    archs = ", ".join(dict.fromkeys(build.arch for build in builds))
+    head = f"{scenario} on {archs}: {verdict.broken} breaks, {verdict.what}"
     lines = [f"mm.check({build!r}, {scenario!r})\n{command(build)} --witness {scenario}" for build in builds]
     if (first := seen.setdefault(steps, name)) != name:
         steps = tag("p", "Its witness is ", tag("a", "shown above", href=f"#{first}"), ": the same steps.")

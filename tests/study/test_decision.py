@@ -1,5 +1,6 @@
 """The decision: what each fix does, where, and that every answer can be opened."""
 
+import re
 import time
 
 import pytest
@@ -141,7 +142,8 @@ def test_a_proof_names_each_run_that_breaks_and_how_to_repeat_it(proofs):
             for build, scenario in answer.broken:
                 assert f"mm.check({build!r}, {scenario!r})\n{command(build)} --witness {scenario}" in told
                 verdict = decision.witnesses()[build, scenario]
-                assert f"{scenario}: {verdict.broken} breaks, {verdict.what}" in told
+                assert re.search(rf"{scenario} on [^:]*\b{build.arch}\b[^:]*: {verdict.broken} breaks, ", told)
+                assert verdict.what in told
 
 
 def test_the_runs_of_a_cell_are_those_it_counts():
