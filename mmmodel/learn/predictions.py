@@ -12,7 +12,7 @@ from ..explore.tracing import trace
 from ..kernel.arches import ARCHES, HUGE
 from ..kernel.overlay import Patch
 from ..kernel.versions import VERSIONS
-from ..show.html import join, mark, tag
+from ..show.html import Html, join, mark, tag
 from ..show.stepper import pane, present, readable
 from ..study.blast import breaks
 from ..study.costs import PAGES, calls, rates
@@ -45,11 +45,23 @@ class PutAll(Patch):
         self.put_huge_zero_page()
 
 
-def predict(id: str) -> None:
+def predict(*ids: str) -> None:
     """Ask a question and its options (data/exercises); the answer comes with a choice, and says whether it was right.
 
-    Where nothing can be chosen the answer is folded away. Raises BuildError for a question that does not exist.
+    Where nothing can be chosen the answer is folded away; several questions are behind a fold, all of them.
+    Raises BuildError for a question that does not exist.
     """
+    still, live = zip(*map(_asked, ids), strict=True)
+    if len(ids) == 1:
+        present(still[0], live[0])
+        return
+    title = f"Say first: {len(ids)} questions, before you look below"
+    folded = w.Accordion([w.VBox(live)], titles=[title], selected_index=None)
+    present(tag("details", tag("summary", tag("b", title)), *still), w.VBox([folded]))
+
+
+def _asked(id: str) -> tuple[Html, Any]:
+    """A question, for paper and alive."""
     question, listed, *why = texts(PREDICTION)[choose("prediction", id, RIGHT)]
     options = points(listed)
     answer = option(options, RIGHT[id]())
@@ -67,7 +79,7 @@ def predict(id: str) -> None:
         button.on_click(choice)
     folded = tag("details", tag("summary", "the answer"), tag("p", tag("b", answer)), told)
     still = join(ask, tag("ul", *(tag("li", words) for words in options)), folded)
-    present(still, w.VBox([w.HTML(readable(ask) + WRAP), *buttons, below]).add_class("mm-options"))
+    return still, w.VBox([w.HTML(readable(ask) + WRAP), *buttons, below]).add_class("mm-options")
 
 
 def option(options: list[str], found: object) -> str:

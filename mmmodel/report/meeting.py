@@ -85,6 +85,7 @@ def serve(name: str, parameters: Mapping[str, object], port: int, browser: bool,
     with tempfile.TemporaryDirectory(prefix="mmmodel-") as temporary:
         folder = Path(temporary)
         (folder / "index.html.j2").write_text(template("dashboard.html"), encoding="utf-8")
+        (folder / "shown.html").write_text(template("shown.html"), encoding="utf-8")
         environment.isolate(folder / "jupyter")
         if parameters:
             notebook = with_parameters(notebook, parameters, folder)

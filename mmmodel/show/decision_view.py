@@ -5,24 +5,35 @@ from typing import Any
 from ..build.composed import Build
 from ..explore.checking import check
 from ..kernel.versions import VERSIONS
-from ..study.decision import FIXES, MUST, QUESTIONS, VERSION, Answer, answers, lines, price, right
+from ..study.decision import FIXES, MUST, QUESTIONS, VERSION, Answer, answers, counted, lines, price, right
 from .html import SIGNS, Bar, Html, join, legible, table, tag
+from .proofs import proof_id
+
+ROOM = ".mm-decision svg{max-width:min(100%,max(42rem,(100vh - 17rem)*2.1))!important}"
+"""As large as the window allows, below the question."""
 
 
-def cell(answer: Answer) -> Html:
-    """An answer: sign and words, which open to the evidence. A matter of degree has no sign."""
+def cell(answer: Answer, proof: str = "") -> Html:
+    """An answer: sign and words, which open to the evidence; proof: where its runs are. Degrees have no sign."""
     plain = answer.good is None and not answer.words.startswith("?")
     sign = f"{SIGNS[answer.good]} " * (answer.good is not None)
     words = tag("b", f"{sign}{answer.words}", style=f"color:{'inherit' if plain else legible(answer.good)}")
     if not answer.evidence:
         return words
     items = tag("ul", *(tag("li", said) for said in answer.evidence), style="margin:.2em 0;padding-left:1.2em")
-    return tag("details", tag("summary", words), tag("small", items))
+    runs = tag("a", f"the {counted(len(answer.broken), 'run')}, step by step", href=f"#{proof}")
+    return tag("details", tag("summary", words), tag("small", items, *[runs] * bool(proof and answer.broken)))
+
+
+def named(fix: str) -> Html:
+    """A fix by its name here, and by those of its patches in toggles and on the command line."""
+    look = "white-space:nowrap;font-size:.9em;padding:0"
+    return join(tag("b", fix), *(tag("div", tag("code", f"+ {patch}", style=look)) for patch in FIXES[fix]))
 
 
 def decision_table() -> Html:
     """Each fix by each question; every cell opens to what it rests on."""
-    shown = [(tag("b", fix), *(cell(answers(fix)[question]) for question in QUESTIONS)) for fix in FIXES]
+    shown = [(named(fix), *(cell(answers(fix)[q], proof_id(fix, q)) for q in QUESTIONS)) for fix in FIXES]
     small = "font-size:clamp(10.5px,1.02vw,13px)"  # ten columns beside JupyterLab's side bar
     return table(["merge", *QUESTIONS], shown, "Open a cell to see what it rests on.", small)
 
@@ -40,7 +51,8 @@ def picture() -> Html:
     names = [f"✓ {fix}" if fix in winners else fix for fix in FIXES]
     key = "Framed: what a fix has to do; ✓: does it. Grey bar: measured."
     chart = grid(names, columns, f"{title}. {'. '.join(told)}.", len(MUST))
-    return join(tag("div", tag("b", title), style="font-size:1.2em"), chart, tag("small", key))
+    head = tag("div", tag("b", title), style="font-size:clamp(1.15em,1.6vw,1.8em)")
+    return tag("div", tag("style", Html(ROOM)), head, chart, tag("small", key), **{"class": "mm-decision"})
 
 
 def _price(fix: str) -> Bar:

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
 from itertools import groupby
 from math import log2
+from textwrap import wrap
 from typing import TYPE_CHECKING, Any
 
 from ..build.composed import Build
@@ -41,10 +42,14 @@ def the_bug(build: Build, beside: Build | None = None) -> Html:
     unmaps = [Unmap(b, cpus=1, others=1) if b.thp else None for b in builds]
     length = max([len(u.route) for u in unmaps if u] or [2])
     words = ". ".join(f"{label(b)}: {_told(u)}" for b, u in zip(builds, unmaps, strict=True))
-    panels = [_panel(label(b), length, u, x) for x, b, u in zip((0, 310), builds, unmaps, strict=True)]
-    return svg(
-        620, 27 * length + 214, f"Two processes map the huge zero page, one unmaps it. {words}.", *panels, most=42
-    )
+    names = [wrap(label(b), 30, break_on_hyphens=False) for b in builds]
+    titles = [text(x, 20 + 18 * i, line, font_size=16, **MIDDLE, **BOLD)
+              for x, name in zip((155, 465), names, strict=True) for i, line in enumerate(name)]  # fmt: skip
+    below = 18 * (max(map(len, names)) - 1)
+    panels = [_panel(length, u, x) for u, x in zip(unmaps, (155, 465), strict=True)]
+    drawn = (*titles, tag("g", *panels, transform=f"translate(0 {below})"))
+    words = f"Two processes map the huge zero page, one unmaps it. {words}."
+    return svg(620, 27 * length + 214 + below, words, *drawn, most=42)
 
 
 def _changes(unmap: Unmap) -> Iterable[tuple[str, int | None, int | None, int | None]]:
@@ -58,19 +63,16 @@ def _told(unmap: Unmap | None) -> str:
     return f"{', '.join(moves)}; {unmap.state}" + ", and the other process still maps it" * (unmap.page.owner is None)
 
 
-def _panel(name: str, length: int, unmap: Unmap | None, x: float) -> Html:
-    middle = x + 155
-    title = text(middle, 20, name, font_size=16, **MIDDLE, **BOLD)
+def _panel(length: int, unmap: Unmap | None, middle: float) -> Html:
     if unmap is None:
         why = ("no transparent huge pages,", "so no huge zero page to unmap")
-        return join(title, *(text(middle, 80 + 22 * i, s, **MIDDLE) for i, s in enumerate(why)))
+        return join(*(text(middle, 80 + 22 * i, s, **MIDDLE) for i, s in enumerate(why)))
     sign, colour = ("✓", GOOD) if unmap.after == unmap.due else ("✗", BAD)
     dropped = " and ".join(name for name, before, after, _ in _changes(unmap) if before != after)
     freed = f"{unmap.state}, and still mapped" if unmap.page.owner is None else "the counts are wrong"
     end = "the counts are right" if unmap.after == unmap.due else freed
     look = {"fill": colour, **MIDDLE, **BOLD}
     return join(
-        title,
         text(middle, 42, f"{sign} one unmap drops {dropped or 'nothing'}", font_size=15, **look),
         *_route(unmap.route, middle),
         *_buckets(unmap, middle, 27 * len(unmap.route) + 48, 27 * length + 74),

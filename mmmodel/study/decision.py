@@ -1,9 +1,9 @@
 """The decision: every proposed fix held against the same questions, each answer with the runs it rests on."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from functools import cache
 from math import inf
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pandas as pd
 
@@ -12,11 +12,13 @@ from ..data import rows
 from ..explore.checking import check
 from ..explore.concurrent import APART, JUDGED
 from ..explore.sequential import SEQUENTIAL
+from ..explore.verdict import Verdict
 from ..kernel.arches import HUGE
 from ..kernel.patches import PATCHES, SwapnMacro
 from .blast import callers, changed
 from .costs import PAGES, instructions, rates
 from .matrix import matrix
+from .sharing import shared
 
 VERSION = "v4.6"
 """The kernel of the report: what is to be decided is what to do with it."""
@@ -28,14 +30,17 @@ COUNTER = "references-balance"
 """What breaks first where a counter is wrong; in a concurrent scenario everything else is the race."""
 LATENT = ("sh", "um", "ia64")
 """They free through the singular function and have no huge pages."""
+Run = tuple[Build, str]
+"""A build in a scenario."""
 
 
 class Answer(NamedTuple):
-    """One cell: is it good (None: a matter of degree), a few words, and the evidence in sentences."""
+    """One cell: is it good (None: a matter of degree), a few words, the evidence in sentences, the runs that break."""
 
     good: bool | None
     words: str
     evidence: list[str]
+    broken: Sequence[Run] = ()
 
 
 @cache
@@ -67,7 +72,13 @@ def _held(rows: pd.DataFrame, what: str) -> Answer:
         f"{arch}, SWAP {'on' if swap else 'off'}: {broken} breaks in {', '.join(group.scenario)}"
         for (arch, swap, broken), group in bad.groupby(["arch", "swap", "broken"], sort=False)
     ]
-    return Answer(False, f"{len(bad)} of {len(rows)} break", told)
+    return Answer(False, f"{len(bad)} of {len(rows)} break", told, _runs(bad))
+
+
+def _runs(rows: pd.DataFrame) -> list[Run]:
+    """Rows of `verdicts` as runs."""
+    named: Any = rows[["version", "arch", "swap", "fix", "scenario"]].itertuples(index=False)
+    return [(Build(version, arch, swap, patches=FIXES[fix]), scenario) for version, arch, swap, fix, scenario in named]
 
 
 def on_s390(fix: str, swap: bool) -> Answer:
@@ -94,7 +105,8 @@ def race(fix: str) -> Answer:
     if not ended or answer.good is False:
         return answer
     early = f"{ended} of {len(found)} runs ended before, because a counter was wrong"
-    return Answer(None, f"? not known in {ended} of {len(found)}", [*answer.evidence, early])
+    bad = _runs(found[found.status == "broken"])
+    return Answer(None, f"? not known in {ended} of {len(found)}", [*answer.evidence, early], bad)
 
 
 def reaper(fix: str) -> Answer:
@@ -109,15 +121,16 @@ def reaper(fix: str) -> Answer:
         for broken, group in bad.groupby("broken", sort=False)
     ]
     answer = _held(found, "reaper-vs-shrinker")
-    return Answer(False, f"open on {', '.join(dict.fromkeys(bad.arch))}", told) if told else answer
+    return answer._replace(words=f"open on {', '.join(dict.fromkeys(bad.arch))}", evidence=told) if told else answer
 
 
 def latent(fix: str) -> Answer:
     """Would the counters of sh, um and ia64 be right if they had huge pages, with and without swap?"""
     builds = [Build(VERSION, arch, swap, True, patches=FIXES[fix]) for arch in LATENT for swap in (True, False)]
-    bad = [f"{b.arch}, SWAP {'on' if b.swap else 'off'}" for b in builds if not check(b, "map-read-unmap")]
-    said = f"wrong on {'; '.join(bad)}" if bad else "right on all three"
-    return Answer(not bad, f"{len(builds) - len(bad)} of {len(builds)}", [f"if they had huge pages: {said}"])
+    bad = [(build, "map-read-unmap") for build in builds if not check(build, "map-read-unmap")]
+    named = "; ".join(f"{build.arch}, SWAP {'on' if build.swap else 'off'}" for build, _ in bad)
+    said = f"if they had huge pages: {f'wrong on {named}' if bad else 'right on all three'}"
+    return Answer(not bad, f"{len(builds) - len(bad)} of {len(builds)}", [said], bad)
 
 
 def counted(number: int, what: str) -> str:
@@ -205,3 +218,24 @@ def answers(fix: str) -> dict[str, Answer]:
 def right(fix: str) -> bool:
     """Does a fix do all it has to: s390 with and without swap, the other archs, the race?"""
     return all(answers(fix)[question].good for question in MUST)
+
+
+@cache
+def witnesses() -> dict[Run, Verdict]:
+    """The runs that break in a cell, checked again for their steps; builds that behave the same share theirs."""
+    runs: dict[str, dict[Build, None]] = {}
+    for build, scenario in (run for fix in FIXES for answer in answers(fix).values() for run in answer.broken):
+        runs.setdefault(scenario, {})[build] = None
+    return {(build, name): verdict for name, builds in runs.items() for build, verdict in _checked([*builds], name)}
+
+
+def _checked(builds: Sequence[Build], scenario: str) -> Iterator[tuple[Build, Verdict]]:
+    found = shared(builds, lambda build, kernel_class: check(build, scenario, kernel_class=kernel_class))
+    return zip(builds, (verdict for verdict, _ in found), strict=True)
+
+
+def differing(one: str, other: str) -> pd.DataFrame:
+    """The verdicts that two fixes do not share: arch, swap, scenario, and the status with each (`one`, `other`)."""
+    found = verdicts().pivot(index=["arch", "swap", "scenario"], columns="fix", values="status")
+    both = pd.DataFrame({"one": found[one], "other": found[other]})
+    return both[both.one != both.other].reset_index()

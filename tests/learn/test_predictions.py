@@ -76,3 +76,14 @@ def test_the_answer_comes_with_a_choice_and_says_whether_it_was_right(shown):
 def test_a_prediction_that_does_not_exist_is_refused():
     with pytest.raises(mm.BuildError, match="unknown prediction '00\\.z'"):
         mm.predict("00.z")
+
+
+def test_several_questions_are_behind_a_fold(shown):
+    mm.predict("00.a", "00.b")
+    static, box = shown
+    page = BeautifulSoup(static.data if hasattr(static, "data") else static, "html.parser")
+    assert page.details.summary.text.startswith("Say first: 2 questions")
+    assert len(page.details.find_all("ul")) == 2
+    folded = box.children[0]
+    assert folded.selected_index is None
+    assert len(folded.children[0].children) == 2

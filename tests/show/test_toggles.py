@@ -14,6 +14,7 @@ from mmmodel.show import stepper as widgets
 from mmmodel.show import toggles
 from mmmodel.show.html import tag
 from mmmodel.study import at_a_glance as quick
+from mmmodel.study.decision import FIXES
 
 EVERYTHING = dict.fromkeys(("version", "arch", "swap", "thp", "debug_vm", "patches"), True)
 
@@ -323,6 +324,11 @@ def test_the_presets_are_different_builds_and_one_of_them_is_shown_as_chosen():
     assert explorer.preset.label == "the merged fix"
     explorer.controls["debug_vm"].value = True
     assert explorer.preset.label == "your own choice"
+
+
+def test_a_fix_has_one_name_in_the_decision_and_among_the_presets():
+    ready = mm.presets() | {"nothing": mm.presets()["the reported kernel"]}
+    assert {fix: ready[fix].patches for fix in FIXES} == FIXES
 
 
 def test_presets_reach_what_is_not_offered():

@@ -13,6 +13,7 @@ import mmmodel as mm
 from mmmodel.show import figures
 from mmmodel.show import stepper as widgets
 from mmmodel.show.html import tag
+from mmmodel.show.tables import label
 from mmmodel.study import measurements as evidence
 from mmmodel.study import references
 from mmmodel.study.unmap import Unmap
@@ -136,6 +137,17 @@ def test_the_picture_of_the_bug():
         "s390 v4.6: HZR 3, should be 2, PC 1 → 0, should be 1; the page is free, and the other process still maps it"
         in words
     )
+
+
+def test_a_long_stack_of_patches_stays_in_the_picture():
+    stack = ["quick-hack", "q1-guard", "q2", "q3", "nr1-shortcut-guarded", "swapn-macro", "reaper-per-vma"]
+    drawing = BeautifulSoup(figures.the_bug(build := mm.Build(patches=stack)), "html.parser").svg
+    title = [text.text for text in drawing.find_all("text", recursive=False) if text["x"] == "465"]
+    assert " ".join(title) == label(build)
+    assert max(map(len, title)) <= 30
+    height, down = float(drawing["viewbox"].split()[3]), float(drawing.g["transform"].split()[1][:-1])
+    assert down == 18 * (len(title) - 1) > 0
+    assert max(float(text["y"]) for text in drawing.g.find_all("text")) + down < height
 
 
 def test_the_first_look_says_who_is_hurt():
