@@ -127,9 +127,10 @@ def _name_ends(ax: Axes, lines: Pair) -> None:
 
 def grid(names: Sequence[str], columns: Mapping[str, Sequence[Any]], words: str, framed: int = 0) -> Html:
     """A row for each name; columns of bars (each a Bar) or signs (good or not), the first so many of them framed."""
-    folded, heads = [wrap(name, 20, break_on_hyphens=False) for name in names], [_folded(title) for title in columns]
+    folded = [wrap(name, 20, break_on_hyphens=False) for name in names]
     row = max(34, 4 + 18 * max(map(len, folded)))
     wide = [150 if isinstance(cells[0], tuple) else 84 for cells in columns.values()]
+    heads = [_folded(title, room // 6) for title, room in zip(columns, wide, strict=True)]
 
     def draw(ax: Axes) -> None:
         ax.set(xlim=(0, sum(wide)), ylim=(len(names) - 0.5, -0.5))
@@ -146,9 +147,10 @@ def grid(names: Sequence[str], columns: Mapping[str, Sequence[Any]], words: str,
     return drawn(draw, words, (sum(wide), row * len(names)), (left, 8 + 18 * max(map(len, heads)), 40, 4))
 
 
-def _folded(title: str) -> list[str]:
+def _folded(title: str, most: int) -> list[str]:
     """A title in lines: at its comma, else where it gets too long."""
-    return re.split("(?<=,) ", title, maxsplit=1) if "," in title else wrap(title, 17)
+    parts = re.split("(?<=,) ", title, maxsplit=1)
+    return parts if len(parts) > 1 and max(map(len, parts)) <= most else wrap(title, most)
 
 
 def _stack(ax: Axes, x: float, y: float, lines: Sequence[str], up: float, **look: Any) -> None:
