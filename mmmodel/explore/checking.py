@@ -14,13 +14,13 @@ from .interleavings import explore
 from .scenarios import MOST_CPUS, known
 from .scenarios import program as program
 from .scenarios import scenario as scenario
-from .sequential import SEQUENTIAL
+from .sequential import ALONE, SEQUENTIAL
 from .tracing import run
 from .verdict import Verdict
 
 MEMORY = ("sc", "tso", "weak", "arch")
 OPTIONS = ("max_states", "max_seconds", "max_memory", "progress", "kernel_class", "use_zero_page", "memory", "symmetry")
-SCENARIOS = (*SEQUENTIAL, *PROGRAMS)
+SCENARIOS = (*ALONE, *PROGRAMS)
 """Those of the investigation, which are checked when none is named. A reader's are found by their names."""
 
 

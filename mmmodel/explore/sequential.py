@@ -214,3 +214,7 @@ def fork_pressure(k: Any, rounds: int = 12) -> Done:
         yield f"map_read_{i + 1}", map_read(k, k.init)
         yield f"munmap_{i + 1}", munmap(k, k.init)
     yield "children_killed", [k.exit(child) for child in children]
+
+
+ALONE = tuple(SEQUENTIAL)
+"""The scenarios of one CPU that are ours; a reader's come later."""

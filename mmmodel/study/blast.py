@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from ..build.composed import Build
 from ..data import rows
 from ..explore.scenarios import Ops
-from ..explore.sequential import SEQUENTIAL, munmap
+from ..explore.sequential import ALONE, SEQUENTIAL, munmap
 from ..explore.tracing import Row, run
 from ..kernel.arches import ARCHES
 from ..kernel.patches import PATCHES
@@ -73,7 +73,7 @@ def _differ(rows: Sequence[Row], others: Sequence[Row]) -> bool:
 
 @cache
 def behaviour(
-    stacks: tuple[Stack, ...], version: str = "v4.6", thp: bool | None = None, scenarios: Stack = tuple(SEQUENTIAL)
+    stacks: tuple[Stack, ...], version: str = "v4.6", thp: bool | None = None, scenarios: Stack = ALONE
 ) -> tuple[Effect, ...]:
     """Every sequential scenario on every arch, with and without SWAP, with and without each stack of patches.
 

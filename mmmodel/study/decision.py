@@ -11,7 +11,7 @@ from ..build.composed import Build
 from ..data import rows
 from ..explore.checking import check
 from ..explore.concurrent import APART, JUDGED
-from ..explore.sequential import SEQUENTIAL
+from ..explore.sequential import ALONE
 from ..explore.verdict import Verdict
 from ..kernel.arches import HUGE
 from ..kernel.patches import PATCHES, SwapnMacro
@@ -52,7 +52,7 @@ def verdicts(*archs: str) -> pd.DataFrame:
     if not archs:
         return pd.concat([verdicts("s390"), verdicts(*OTHERS)])
     names = {"+".join(stack): name for name, stack in FIXES.items()}
-    found = matrix(archs, [VERSION], patches=list(FIXES.values()), scenarios=[*SEQUENTIAL, *JUDGED])
+    found = matrix(archs, [VERSION], patches=list(FIXES.values()), scenarios=[*ALONE, *JUDGED])
     return found.assign(fix=found.patches.map(names))
 
 
@@ -84,7 +84,7 @@ def _runs(rows: pd.DataFrame) -> list[Run]:
 def on_s390(fix: str, swap: bool) -> Answer:
     """Is s390 right, with or without swap, in every scenario of the report?"""
     found = verdicts("s390").query("fix == @fix and swap == @swap and scenario not in @APART")
-    return _held(found, f"{len(SEQUENTIAL)} sequential and {len(CONCURRENT)} concurrent scenarios")
+    return _held(found, f"{len(ALONE)} sequential and {len(CONCURRENT)} concurrent scenarios")
 
 
 def elsewhere(fix: str) -> Answer:

@@ -12,7 +12,7 @@ from ..build.composed import Build
 from ..data import as_frame
 from ..explore.checking import check
 from ..explore.scenarios import lacking
-from ..explore.sequential import SEQUENTIAL
+from ..explore.sequential import ALONE
 from ..explore.verdict import Verdict
 from ..kernel.versions import VERSIONS
 from .audits import recorded
@@ -109,14 +109,14 @@ def tried(fault: str) -> dict[str, Try]:
     build = asked_of(fault, version, arch)
     stops = [event for event, acts in EVENTS.items() if stops_at(guarded(build, "q1-guard"), acts)]
     on_s390 = asked_of(fault, version, "s390")
-    broken = [name for name in SEQUENTIAL if not check(on_s390, name)]
+    broken = [name for name in ALONE if not check(on_s390, name)]
     rows = recorded().query("version.str.startswith(@tree) and fault == @fault and verdict == 'affected'")
     verdict = asked(fault, version, arch)
     assert verdict is not None
     steps = verdict.depth
     return {
         "assertion": Try(bool(stops), f"stops at {stops[0]}" if stops else f"silent in {len(EVENTS)} operations"),
-        "test on s390": Try(bool(broken), broken[0] if broken else f"{len(SEQUENTIAL)} programs of one CPU hold"),
+        "test on s390": Try(bool(broken), broken[0] if broken else f"{len(ALONE)} programs of one CPU hold"),
         "audit": Try(len(rows) > 0, f"{tree}: {', '.join(rows.archs)}" if len(rows) else f"nothing in {tree}"),
         "exploration": Try(there(fault, verdict), f"{verdict.scenario}{f', {steps} steps' * bool(steps)}"),
     }
