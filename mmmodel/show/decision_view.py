@@ -1,6 +1,7 @@
 """The decision as a table whose cells open to their evidence, and as one picture to argue over."""
 
 import re
+from collections.abc import Iterable
 from typing import Any
 
 from ..build.composed import Build
@@ -39,6 +40,17 @@ def named(fix: str) -> Html:
     """A fix by its name here, and by those of its patches in toggles and on the command line."""
     look = "white-space:nowrap;font-size:.9em;padding:0"
     return join(tag("b", fix), *(tag("div", tag("code", f"+ {patch}", style=look)) for patch in FIXES[fix]))
+
+
+def kernels(found: Iterable[tuple[str, bool]]) -> str:
+    """Archs, each with SWAP or without, in words."""
+    settings: dict[str, list[str]] = {}
+    for arch, swap in sorted(found, reverse=True):
+        settings.setdefault(arch, []).append("on" if swap else "off")
+    alike: dict[str, list[str]] = {}
+    for arch in sorted(settings):
+        alike.setdefault(" and ".join(settings[arch]), []).append(arch)
+    return "; ".join(f"{', '.join(archs)}, SWAP {swap}" for swap, archs in alike.items())
 
 
 def decision_table() -> Html:

@@ -7,7 +7,7 @@ from ..explore.verdict import Verdict
 from ..study.at_a_glance import command
 from ..study.decision import FIXES, Answer, Run, answers, counted, witnesses
 from ..study.story import story
-from .decision_view import in_words, proof_id
+from .decision_view import in_words, kernels, proof_id
 from .html import MONO, WRAPPED, Html, join, table, tag
 
 LONG = 40
@@ -48,8 +48,8 @@ def _of_cell(fix: str, question: str, answer: Answer, seen: Seen) -> Html:
 def _runs(builds: list[Build], scenario: str, steps: Html, place: tuple[str, str], seen: Seen) -> Html:
     """Builds that break a scenario by the same steps."""
     verdict = witnesses()[builds[0], scenario]
-    archs = ", ".join(dict.fromkeys(build.arch for build in builds))
-    head = f"{scenario} on {archs}: {verdict.broken} breaks, {verdict.what}"
+    where = kernels((build.arch, build.swap) for build in builds)
+    head = f"{scenario} on {where}: {verdict.broken} breaks, {verdict.what}"
     lines = [(f"mm.check({build!r}, {scenario!r})", f"{command(build)} --witness {scenario}") for build in builds]
     pasted = [tag("div", line, style="user-select:all") for both in lines for line in both]
     if (first := seen.setdefault(steps, place)) != place:
