@@ -204,7 +204,7 @@ def test_the_first_screen_is_the_question_and_the_decision(opened, size):
     page.evaluate(f"document.querySelector('{SCROLLED}').scrollTo(0, 0)")
     page.locator(".mm-decision svg").wait_for()
     title, says, figure = (page.locator(e).first.bounding_box() for e in ("h1", ".mm-decision b", ".mm-decision svg"))
-    assert 0 < title["y"] < says["y"] < figure["y"] < size[1] / 2
+    assert 0 < title["y"] < says["y"] < figure["y"] < 0.65 * size[1]
     assert page.locator(".mm-decision b").inner_text().startswith("3 of 9 do all they must")
     if opened.name == "meeting":
         assert figure["y"] + figure["height"] < size[1]

@@ -178,6 +178,7 @@ def test_the_proofs_stay_small():
 def test_a_cell_of_the_table_leads_to_its_runs():
     page = BeautifulSoup(decision_figures.decision_table(), "html.parser")
     links = [link["href"] for link in page.find_all("a")]
+    assert all(link["onclick"] for link in page.find_all("a"))
     assert links == [f"#{decision_figures.proof_id(f, q)}" for f in FIXES for q in QUESTIONS if answers(f)[q].broken]
 
 
