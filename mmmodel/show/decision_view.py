@@ -8,7 +8,7 @@ from ..build.composed import Build
 from ..explore.checking import check
 from ..kernel.versions import VERSIONS
 from ..study.decision import FIXES, MUST, QUESTIONS, VERSION, Answer, answers, counted, lines, price, right
-from .html import SIGNS, Bar, Html, join, legible, table, tag, within
+from .html import SIGNS, Bar, Html, join, legible, table, tag, within_page
 
 ROOM = ".mm-decision svg{max-width:min(100%,max(42rem,(100vh - 17rem)*2.1))!important}"
 """As large as the window allows, below the question."""
@@ -32,7 +32,7 @@ def cell(answer: Answer, proof: str = "") -> Html:
     if not answer.evidence:
         return words
     items = tag("ul", *(tag("li", said) for said in answer.evidence), style="margin:.2em 0;padding-left:1.2em")
-    runs = within(f"the {counted(len(answer.broken), 'run')}, step by step", proof)
+    runs = within_page(f"the {counted(len(answer.broken), 'run')}, step by step", proof)
     return tag("details", tag("summary", words), tag("small", items, *[runs] * bool(proof and answer.broken)))
 
 

@@ -60,7 +60,7 @@ def code(words: object) -> Html:
     return tag("code", words)
 
 
-def within(words: object, anchor: str) -> Html:
+def within_page(words: object, anchor: str) -> Html:
     """A link within the page: JupyterLab would swallow it, a dashboard open it as another page with its own kernel."""
     return tag("a", words, href=f"#{anchor}", onclick="location.hash = this.hash; return false")
 
