@@ -90,6 +90,8 @@ def offline(body: str) -> str:
     soup = BeautifulSoup(body, "html.parser")
     for tag in soup.select("script, link, meta, base, iframe, object, embed, [src^=http i], [src^='//']"):
         tag.replace_with(f"[{tag['alt']}]" if tag.get("alt") else "")
+    for tag in soup.select("[onclick]"):
+        del tag["onclick"]  # nothing runs on a page
     for tag in soup.select("a[href*='.ipynb']:not([href*='://'])"):
         tag["href"] = str(tag["href"]).replace(".ipynb", ".html", 1)
     return str(soup)

@@ -1,27 +1,38 @@
 """The decision as a table whose cells open to their evidence, and as one picture to argue over."""
 
+import re
+from collections.abc import Iterable
 from typing import Any
 
 from ..build.composed import Build
 from ..explore.checking import check
 from ..kernel.versions import VERSIONS
 from ..study.decision import FIXES, MUST, QUESTIONS, VERSION, Answer, answers, counted, lines, price, right
-from .html import SIGNS, Bar, Html, join, legible, table, tag
-from .proofs import proof_id
+from .html import SIGNS, Bar, Html, join, legible, table, tag, within_page
 
 ROOM = ".mm-decision svg{max-width:min(100%,max(42rem,(100vh - 17rem)*2.1))!important}"
 """As large as the window allows, below the question."""
 
 
-def cell(answer: Answer, proof: str = "") -> Html:
-    """An answer: sign and words, which open to the evidence; proof: where its runs are. Degrees have no sign."""
+def in_words(answer: Answer) -> Html:
+    """An answer: sign and words. A matter of degree has no sign."""
     plain = answer.good is None and not answer.words.startswith("?")
     sign = f"{SIGNS[answer.good]} " * (answer.good is not None)
-    words = tag("b", f"{sign}{answer.words}", style=f"color:{'inherit' if plain else legible(answer.good)}")
+    return tag("b", f"{sign}{answer.words}", style=f"color:{'inherit' if plain else legible(answer.good)}")
+
+
+def proof_id(fix: str, question: str) -> str:
+    """Where on the page of notebook 10 a cell of the table has its proof: `proof-quick-hack-s390-swap-off`."""
+    return "-".join(re.findall(r"\w+", f"proof {fix} {question}".lower().replace("'", "")))
+
+
+def cell(answer: Answer, proof: str = "") -> Html:
+    """An answer in words, which open to the evidence; proof: where its runs are."""
+    words = in_words(answer)
     if not answer.evidence:
         return words
     items = tag("ul", *(tag("li", said) for said in answer.evidence), style="margin:.2em 0;padding-left:1.2em")
-    runs = tag("a", f"the {counted(len(answer.broken), 'run')}, step by step", href=f"#{proof}")
+    runs = within_page(f"the {counted(len(answer.broken), 'run')}, step by step", proof)
     return tag("details", tag("summary", words), tag("small", items, *[runs] * bool(proof and answer.broken)))
 
 
@@ -29,6 +40,17 @@ def named(fix: str) -> Html:
     """A fix by its name here, and by those of its patches in toggles and on the command line."""
     look = "white-space:nowrap;font-size:.9em;padding:0"
     return join(tag("b", fix), *(tag("div", tag("code", f"+ {patch}", style=look)) for patch in FIXES[fix]))
+
+
+def kernels(found: Iterable[tuple[str, bool]]) -> str:
+    """Archs, each with SWAP or without, in words."""
+    settings: dict[str, list[str]] = {}
+    for arch, swap in sorted(found, reverse=True):
+        settings.setdefault(arch, []).append("on" if swap else "off")
+    alike: dict[str, list[str]] = {}
+    for arch in sorted(settings):
+        alike.setdefault(" and ".join(settings[arch]), []).append(arch)
+    return "; ".join(f"{', '.join(archs)}, SWAP {swap}" for swap, archs in alike.items())
 
 
 def decision_table() -> Html:

@@ -60,6 +60,11 @@ def code(words: object) -> Html:
     return tag("code", words)
 
 
+def within_page(words: object, anchor: str) -> Html:
+    """A link within the page: JupyterLab would swallow it, a dashboard open it as another page with its own kernel."""
+    return tag("a", words, href=f"#{anchor}", onclick="location.hash = this.hash; return false")
+
+
 def unbroken(words: object) -> Html:
     """Words that stay on one line."""
     return tag("span", words, style="white-space:nowrap")

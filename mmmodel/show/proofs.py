@@ -1,6 +1,5 @@
 """The proof of each cell of the decision: what it rests on, the runs that break, and the steps that break them."""
 
-import re
 from functools import cache
 
 from ..build.composed import Build
@@ -8,16 +7,14 @@ from ..explore.verdict import Verdict
 from ..study.at_a_glance import command
 from ..study.decision import FIXES, Answer, Run, answers, counted, witnesses
 from ..study.story import story
-from .html import MONO, WRAPPED, Html, join, mark, table, tag
+from .decision_view import in_words, kernels, proof_id
+from .html import MONO, WRAPPED, Html, join, table, tag, within_page
 
 LONG = 40
 """Rows of a witness; of a longer one only its start and its end are shown."""
-PASTED = f"{WRAPPED};font:.95em/1.4 {MONO};margin:.2em 0;user-select:all"
-
-
-def proof_id(fix: str, question: str) -> str:
-    """Where on the page of notebook 10 a cell of the decision has its proof: `proof-quick-hack-s390-swap-off`."""
-    return "-".join(re.findall(r"\w+", f"proof {fix} {question}".lower().replace("'", "")))
+Seen = dict[Html, tuple[str, str]]
+"""Where each witness was shown first: anchor, and in words."""
+PASTED = f"{WRAPPED};font:.95em/1.4 {MONO};margin:.2em 0"
 
 
 def proofs() -> Html:
@@ -25,37 +22,39 @@ def proofs() -> Html:
 
     A witness that was shown before is a link to that one.
     """
-    seen: dict[Html, str] = {}
+    seen: Seen = {}
     return join(*(_of_fix(fix, seen) for fix in FIXES))
 
 
-def _of_fix(fix: str, seen: dict[Html, str]) -> Html:
+def _of_fix(fix: str, seen: Seen) -> Html:
     found = answers(fix)
     runs = {run for answer in found.values() for run in answer.broken}
     head = tag("summary", tag("b", fix), f": {counted(len(runs), 'run')} that break{'s' * (len(runs) == 1)}")
     return tag("details", head, *(_of_cell(fix, question, answer, seen) for question, answer in found.items()))
 
 
-def _of_cell(fix: str, question: str, answer: Answer, seen: dict[Html, str]) -> Html:
+def _of_cell(fix: str, question: str, answer: Answer, seen: Seen) -> Html:
     name = proof_id(fix, question)
-    title = tag("div", tag("b", f"{question}: "), mark(answer.good, answer.words))
+    title = tag("div", tag("b", f"{question}: "), in_words(answer))
     told = tag("ul", *(tag("li", said) for said in answer.evidence), style="margin:.2em 0")
     alike: dict[tuple[str, Html], list[Build]] = {}
     for build, scenario in answer.broken:
         alike.setdefault((scenario, _tables()[build, scenario]), []).append(build)
-    runs = [_runs(builds, *key, f"{name}-{i}", seen) for i, (key, builds) in enumerate(alike.items(), 1)]
+    here = f"{fix}, {question}"
+    runs = [_runs(builds, *key, (f"{name}-{i}", here), seen) for i, (key, builds) in enumerate(alike.items(), 1)]
     return tag("section", title, told, *runs, id=name, style="margin:.6em 0 .6em 1em")
 
 
-def _runs(builds: list[Build], scenario: str, steps: Html, name: str, seen: dict[Html, str]) -> Html:
+def _runs(builds: list[Build], scenario: str, steps: Html, place: tuple[str, str], seen: Seen) -> Html:
     """Builds that break a scenario by the same steps."""
     verdict = witnesses()[builds[0], scenario]
-    archs = ", ".join(dict.fromkeys(build.arch for build in builds))
-    head = f"{scenario} on {archs}: {verdict.broken} breaks, {verdict.what}"
-    lines = [f"mm.check({build!r}, {scenario!r})\n{command(build)} --witness {scenario}" for build in builds]
-    if (first := seen.setdefault(steps, name)) != name:
-        steps = tag("p", "Its witness is ", tag("a", "shown above", href=f"#{first}"), ": the same steps.")
-    inside = tag("div", tag("pre", "\n".join(lines), style=PASTED), steps, id=name, style="margin-left:1em")
+    where = kernels((build.arch, build.swap) for build in builds)
+    head = f"{scenario} on {where}: {verdict.broken} breaks, {verdict.what}"
+    lines = [(f"mm.check({build!r}, {scenario!r})", f"{command(build)} --witness {scenario}") for build in builds]
+    pasted = [tag("div", line, style="user-select:all") for both in lines for line in both]
+    if (first := seen.setdefault(steps, place)) != place:
+        steps = tag("p", "The same steps as those of ", within_page(first[1], first[0]), ", above.")
+    inside = tag("div", tag("pre", *pasted, style=PASTED), steps, id=place[0], style="margin-left:1em")
     return tag("details", tag("summary", head), inside)
 
 

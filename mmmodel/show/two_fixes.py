@@ -9,7 +9,7 @@ from ..build.composed import Build
 from ..study.at_a_glance import command
 from ..study.decision import FIXES, QUESTIONS, VERSION, answers, differing, verdicts
 from ..words import choose
-from .decision_view import cell, named
+from .decision_view import cell, kernels, named
 from .html import MONO, WRAPPED, Html, join, table, tag
 from .stepper import pane, present, readable
 
@@ -50,24 +50,13 @@ def side_by_side(one: str, other: str) -> Html:
 
 def _verdicts(found: pd.DataFrame, both: list[str]) -> list[Html]:
     """A line for the verdicts that change in the same way in the same scenarios, on one arch or on many."""
-    alike: dict[tuple[str, str], dict[str, list[str]]] = {}
+    alike: dict[tuple[str, str], list[tuple[str, bool]]] = {}
     groups: Any = found.groupby(["arch", "swap", "one", "other"], sort=False)
     for (arch, swap, *pair), group in groups:
         told = ", ".join(f"{SAID[status]} with {fix}" for status, fix in zip(pair, both, strict=True))
-        kernels = alike.setdefault((told, ", ".join(group.scenario)), {})
-        kernels.setdefault(arch, []).append("on" if swap else "off")
-    lines = [
-        tag("li", tag("b", _listed(kernels)), f": {told}: {scenarios}") for (told, scenarios), kernels in alike.items()
-    ]
+        alike.setdefault((told, ", ".join(group.scenario)), []).append((arch, swap))
+    lines = [tag("li", tag("b", kernels(where)), f": {told}: {names}") for (told, names), where in alike.items()]
     return [tag("ul", *lines, style="margin:.3em 0")] * bool(lines)
-
-
-def _listed(kernels: dict[str, list[str]]) -> str:
-    """Archs with the same setting of SWAP together."""
-    swaps: dict[str, list[str]] = {}
-    for arch, settings in kernels.items():
-        swaps.setdefault(" and ".join(sorted(settings, reverse=True)), []).append(arch)
-    return "; ".join(f"{', '.join(archs)}, SWAP {swap}" for swap, archs in swaps.items())
 
 
 def _as_code(fix: str) -> Html:

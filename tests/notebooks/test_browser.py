@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+import re
 import shutil
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -11,8 +12,9 @@ from serving import CHROMIUM, ROOT, in_lab, lab_options, served
 
 import mmmodel as mm
 from mmmodel.data import notebooks_dir
+from mmmodel.show.decision_view import proof_id
 from mmmodel.show.tables import label
-from mmmodel.study.at_a_glance import QUICK, told
+from mmmodel.study.at_a_glance import QUICK, command, told
 
 playwright = pytest.importorskip("playwright.sync_api")
 
@@ -32,6 +34,12 @@ CUT_OFF = """box => [...box.querySelectorAll("*")].filter(e => /auto|scroll/.tes
     && (e.scrollHeight > e.clientHeight + 2 || e.scrollWidth > e.clientWidth + 2)).map(e => e.className)"""
 SMALLEST = """box => Math.min(...[...box.querySelectorAll("svg text")].map(e =>
     parseFloat(getComputedStyle(e).fontSize) * Math.hypot(e.getScreenCTM().a, e.getScreenCTM().b)))"""
+OUTSIDE = """box => [...box.querySelectorAll("svg text")].filter(e => {
+    const own = e.getBoundingClientRect(), all = e.ownerSVGElement.getBoundingClientRect()
+    return own.left < all.left - 1 || own.right > all.right + 1 || own.bottom > all.bottom + 1 })
+    .map(e => e.textContent)"""
+SCROLLED = "#rendered_cells, .jp-NotebookPanel .jp-WindowedPanel-outer"
+LONG_STACK = ["quick-hack", "q1-guard", "q2", "q3", "nr1-shortcut-guarded", "swapn-macro", "reaper-per-vma"]
 FOCUSED = "e => { const look = getComputedStyle(e); return [look.outlineStyle, parseFloat(look.outlineWidth)] }"
 
 
@@ -187,6 +195,69 @@ def test_nothing_is_cut_off_on_a_small_screen(opened, size):
     assert opened.evaluate(SMALLEST) >= 11
     assert size == (1024, 768) or opened.bounding_box()["height"] <= 600
     opened.page.set_viewport_size(usual)
+
+
+@pytest.mark.parametrize("size", [(1280, 800), (1024, 768), (1920, 1080)])
+def test_the_first_screen_is_the_question_and_the_decision(opened, size):
+    page, usual = opened.page, opened.page.viewport_size
+    page.set_viewport_size(dict(zip(("width", "height"), size, strict=True)))
+    page.evaluate(f"document.querySelector('{SCROLLED}').scrollTo(0, 0)")
+    page.locator(".mm-decision svg").wait_for()
+    title, says, figure = (page.locator(e).first.bounding_box() for e in ("h1", ".mm-decision b", ".mm-decision svg"))
+    assert 0 < title["y"] < says["y"] < figure["y"] < 0.65 * size[1]
+    assert page.locator(".mm-decision b").inner_text().startswith("3 of 9 do all they must")
+    if opened.name == "meeting":
+        assert figure["y"] + figure["height"] < size[1]
+        assert figure["width"] > 0.85 * size[0]
+        assert not page.locator(".mm-options").first.is_visible()
+    keep(opened, f"first-screen-{size[0]}")
+    page.set_viewport_size(usual)
+
+
+def test_a_long_stack_of_patches_fits(opened):
+    for name in LONG_STACK:
+        tick(opened, name).check()
+    read(opened, mm.Build(patches=LONG_STACK))
+    assert opened.evaluate(CUT_OFF) == []
+    assert opened.evaluate(OUTSIDE) == []
+    keep(opened, "long-stack")
+
+
+def test_two_fixes_are_compared_at_once(opened):
+    page = opened.page
+    box = page.locator(".mm-two-fixes").last
+    dropdown(box, "other").select_option("undo the commit")
+    box.get_by_text("quick hack or undo the commit: ").wait_for(timeout=3 * SECONDS)
+    keep(opened, "two-fixes")
+    assert page.wrong == []
+
+
+def test_a_cell_leads_to_the_runs_it_rests_on(opened):
+    page, name = opened.page, proof_id("quick hack", "s390, SWAP off")
+    cell = page.locator("td > details").filter(has=page.locator(f'a[href="#{name}"]'))
+    cell.locator("summary").click()
+    cell.locator("a").click()
+    proof = page.locator(f"#{name}")
+    playwright.expect(proof).to_be_in_viewport()
+    proof.locator("summary").first.click()
+    shown = proof.get_by_text(command(mm.Build(swap=False, patches=["quick-hack"]))).first
+    playwright.expect(shown).to_be_visible()
+    assert len(page.context.pages) == 1
+    keep(opened, "proof")
+
+
+def test_all_of_it_is_printed(opened):
+    if opened.name == "meeting":
+        assert len(re.findall(rb"/Type\s*/Page\b", opened.page.pdf())) > 5
+
+
+def test_notes_are_for_whoever_leads(opened):
+    if opened.name == "meeting":
+        note = opened.page.get_by_text("For whoever leads the meeting").first
+        assert not note.is_visible()
+        opened.page.evaluate("location.hash = 'notes'")
+        playwright.expect(note).to_be_visible()
+        opened.page.evaluate("location.hash = ''")
 
 
 def test_it_says_so_when_its_kernel_is_gone(opened):

@@ -128,8 +128,8 @@ def proofs():
 
 
 def test_each_cell_has_its_proof_under_a_name_that_stays(proofs):
-    assert show_proofs.proof_id("quick hack", "s390, SWAP off") == "proof-quick-hack-s390-swap-off"
-    names = [show_proofs.proof_id(fix, question) for fix in FIXES for question in QUESTIONS]
+    assert decision_figures.proof_id("quick hack", "s390, SWAP off") == "proof-quick-hack-s390-swap-off"
+    names = [decision_figures.proof_id(fix, question) for fix in FIXES for question in QUESTIONS]
     assert [section["id"] for section in proofs.find_all("section")] == names
     assert len({found["id"] for found in proofs.select("[id]")}) == len(proofs.select("[id]"))
 
@@ -137,10 +137,10 @@ def test_each_cell_has_its_proof_under_a_name_that_stays(proofs):
 def test_a_proof_names_each_run_that_breaks_and_how_to_repeat_it(proofs):
     for fix in FIXES:
         for question, answer in answers(fix).items():
-            told = proofs.find(id=show_proofs.proof_id(fix, question)).text
+            told = proofs.find(id=decision_figures.proof_id(fix, question)).text
             assert all(said in told for said in answer.evidence)
             for build, scenario in answer.broken:
-                assert f"mm.check({build!r}, {scenario!r})\n{command(build)} --witness {scenario}" in told
+                assert f"mm.check({build!r}, {scenario!r}){command(build)} --witness {scenario}" in told
                 verdict = decision.witnesses()[build, scenario]
                 assert re.search(rf"{scenario} on [^:]*\b{build.arch}\b[^:]*: {verdict.broken} breaks, ", told)
                 assert verdict.what in told
@@ -165,7 +165,7 @@ def test_a_witness_is_shown_once_and_breaks_what_it_says(proofs):
 
 
 def test_a_repeated_command_breaks(proofs):
-    line = next(line for line in proofs.find("pre").text.splitlines() if line.startswith("mmmodel "))
+    line = next(line.text for line in proofs.select("pre div") if line.text.startswith("mmmodel "))
     result = CliRunner().invoke(main, line.split()[1:])
     assert result.exit_code == 1, result.output
     assert "broken" in result.output
@@ -178,7 +178,8 @@ def test_the_proofs_stay_small():
 def test_a_cell_of_the_table_leads_to_its_runs():
     page = BeautifulSoup(decision_figures.decision_table(), "html.parser")
     links = [link["href"] for link in page.find_all("a")]
-    assert links == [f"#{show_proofs.proof_id(f, q)}" for f in FIXES for q in QUESTIONS if answers(f)[q].broken]
+    assert all(link["onclick"] for link in page.find_all("a"))
+    assert links == [f"#{decision_figures.proof_id(f, q)}" for f in FIXES for q in QUESTIONS if answers(f)[q].broken]
 
 
 # -- two fixes side by side
