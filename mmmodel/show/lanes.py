@@ -15,7 +15,7 @@ from .tables import label
 BLUE = "rgba(59,127,196,.25)"
 HIGH = 480
 """What fits on a screen with the title and the toggles or the slider of a drawing."""
-SMALL = 11.4
+LINE, SMALL = 12.5, 11.4
 """Of a drawing as wide as the narrowest window: no text in it is smaller."""
 EDGES = {"✗": BAD, "✓": GOOD, "●": GOOD}
 LEGEND = "Bar: the TLB of this CPU has the page. STALE: its PMD was cleared or the page freed since."
@@ -26,14 +26,14 @@ def _card(row: Event, width: float, now: bool) -> tuple[Html, float]:
     most = int((width - 5) / 6.95)
     line_break = rf".{{1,{most}}}$|.{{1,{most - 1}}}_"
     names = [part for name in row.functions for part in re.findall(line_break, name)]
-    shapes = [text(4, 12 + 13 * i, name, font_family=MONO) for i, name in enumerate(names)]
-    y, edge = 13.0 * len(names) + 2, "currentColor"
+    shapes = [text(4, 12 + LINE * i, name, font_family=MONO) for i, name in enumerate(names)]
+    y, edge = LINE * len(names) + 2, "currentColor"
     for words in row.words:
         edge, now = EDGES.get(words[0], edge), now or words[0] in EDGES
         colour = BAD if "still map" in words else EDGES.get(words[0])
         for part in wrap(words, int((width - 5) / 7.3)):
             shapes.append(text(4, y + 11, part, fill=colour, **BOLD))
-            y += 13
+            y += LINE
     look = {"stroke": edge, "stroke_width": 3 if now else 0.7, "fill": SOFT if row.words else "none"}
     frame = [box(0, 0, width, y + 4, **look)] * (now or bool(row.words))
     return tag("g", *frame, *shapes, opacity=None if row.words else 0.75), y + 4

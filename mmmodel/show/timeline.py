@@ -43,7 +43,7 @@ def timeline() -> Html:
         ax.set(xlim=(FIRST, LAST), ylim=(sum(heights) + 4, 0))
         for at in range(FIRST, LAST + 1):
             ax.axvline(at, color=INK, lw=0.25 if at % 2 else 0.6, alpha=0.5)
-            ax.text(at, sum(heights) + 20, "" if at % 2 else str(at), size=12, ha="center")
+            ax.text(at, sum(heights) + 20, "" if at % 2 else str(at), size=12.5, ha="center")
         foot = 0
         for lane, height in zip(lanes, heights, strict=True):
             _lane(ax, foot := foot + height, *lane)
@@ -64,7 +64,7 @@ def _lane(ax: "Axes", foot: float, name: str, span: Span | None, labels: list[Pl
 
     left, middle = shifted(ax, -12, 0), foot - 14
     ax.text(FIRST, middle - 2, name, ha="right", transform=left, **BOLD)
-    ax.text(FIRST, middle + 13, ABOUT.get(name, ""), size=12, ha="right", transform=left)
+    ax.text(FIRST, middle + 13, ABOUT.get(name, ""), size=12.5, ha="right", transform=left)
     if span:
         end = LAST if span.closed is None else span.closed
         look: dict[str, Any] = {"fc": (BAD, 0.2), "ec": BAD, "lw": 1.5, "gid": "bar"}
