@@ -32,6 +32,7 @@ LOOK = f"""
 & .widget-checkbox,& .widget-checkbox label{{height:20px;line-height:20px;width:auto;margin:0 6px 0 0}}
 &:has(.mm-wide)>.mm-toggles{{flex-basis:100%!important}} &:has(.mm-wide)>.mm-toggles>*{{flex-basis:auto!important}}
 & button[style*="visibility: hidden"]{{display:none}}
+& .mm-toggles .widget-hbox{{flex-flow:row wrap}} & .mm-toggles button{{flex:none;height:20px;line-height:20px}}
 & .mm-gone p{{border-left:4px solid {BAD};padding:4px 8px;margin:0 0 6px;font-weight:bold;line-height:1.4}}
 &.jupyter-widgets-disconnected .mm-gone{{display:block!important;order:-1;flex:1 1 100%}}
 &.jupyter-widgets-disconnected>:not(.mm-gone){{opacity:.4;pointer-events:none}}

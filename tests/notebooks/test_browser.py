@@ -156,6 +156,16 @@ def test_toggles_and_verdicts(opened):
     assert opened.page.wrong == []
 
 
+def test_a_patch_is_applied_earlier(opened):
+    tick(opened, "q4").check()
+    tick(opened, "nr1-shortcut-guarded").check()
+    read(opened, mm.Build(patches=["q4", "nr1-shortcut-guarded"]))
+    button = opened.locator("button:visible").filter(has_text="earlier")
+    assert button.evaluate("e => e.scrollWidth <= e.clientWidth"), "its name is cut off"
+    button.click()
+    read(opened, mm.Build(patches=["nr1-shortcut-guarded", "q4"]))
+
+
 def test_by_keyboard_alone(opened):
     keys = opened.page.keyboard
     choice(opened, "v4.6").focus()
