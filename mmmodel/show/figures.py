@@ -176,8 +176,7 @@ def _heard(trace: Trace, measured: int, wrong: Sequence[int]) -> str:
 # -- what becomes of the page
 
 WIDE = 410
-DASHED = {"fc": "none", "ls": (0, (4, 2))}
-STOPS: dict[str, Any] = {"ec": BAD, **DASHED}
+DASHED: dict[str, Any] = {"fc": "none", "ls": (0, (4, 2))}
 OWNERS: dict[str, tuple[str, dict[str, Any], str]] = {
     "huge zero page": ("zero", {"fc": (GOOD, 0.2), "ec": GOOD}, "it is the huge zero page"),
     "free": ("free", {"ec": INK, **DASHED}, "it is in the free lists"),
@@ -190,42 +189,46 @@ MESSAGES = {row["symptom"]: (row["sign"], row["meaning"]) for row in rows("sympt
 def fates(build: Build | None = None) -> Html:
     """Whose the page became on measured kernels like `build` (default: the reported), and what they printed.
 
-    One lane per machine, boxes that grow with the logarithm of their operations; machines with DEBUG_VM in words.
+    One lane per machine, boxes that grow with the logarithm of their operations; machines with DEBUG_VM in one line.
     """
     from .charts import drawn
 
-    build, lanes, seen, checked = build or Build(), list[tuple[Any, ...]](), set[str](), list[str]()
-    printed = {flag: measured("crashes", build=build, debug_vm=flag) for flag in "ny"}
-    runs = {key: run for key, run in measured(build=build).groupby(["scenario", "memory_mib"]) if key[0] in REUSE}
-    for scenario, memory in sorted(runs, key=lambda key: (REUSE.index(key[0]), key[1])):
-        came, stopped = (
-            _messages(runs[scenario, memory], c[(c.scenario == scenario) & (c.memory_mib == memory)])
-            for c in printed.values()
-        )
-        name = f"{scenario}, {memory} MiB"
-        seen |= {letter for _, letter in came + stopped}
-        lanes.append((name, runs[scenario, memory], came))
-        letters = "".join(letter for _, letter in stopped)
-        checked += [letters] * bool({"K", "P"} & set(letters))
-
-    high = 54 * (len(lanes) + bool(checked))
+    build = build or Build()
+    lanes, stopped = _machines(build, "n"), [letters for *_, came in _machines(build, "y") if (letters := _said(came))]
+    high = 54 * (len(lanes) + bool(stopped))
 
     def draw(ax: Axes) -> None:
         ax.set(xlim=(0, WIDE), ylim=(high, 0))
         for i, lane in enumerate(lanes):
             _lane(ax, 54 * i, *lane)
-        if checked:
+        if stopped:
             ax.text(-8, high - 11, "with DEBUG_VM", size=13, ha="right")
-            ax.barh(high - 16, 43, 28, 1, **STOPS)
+            ax.barh(high - 16, 43, 28, 1, ec=BAD, **DASHED)
             ax.text(22, high - 11, "stops", size=13, ha="center")
-            ax.text(52, high - 11, f"{len(checked)} machines, after: {', '.join(checked)}", size=13)
+            ax.text(52, high - 11, f"{len(stopped)} machines, after: {', '.join(stopped)}", size=13)
 
-    data = sum("D" in [letter for _, letter in came] for *_, came in lanes)
+    data, seen = (
+        sum("D" in _said(came) for *_, came in lanes),
+        "".join([*stopped, *(_said(came) for *_, came in lanes)]),
+    )
     words = f"{label(build)}: in {data} of {len(lanes)} measured runs a program read somebody else's data (D)."
     legend = [(short, meaning) for short, _, meaning in OWNERS.values()]
     legend += [pair for pair in MESSAGES.values() if pair[0] in seen]
     key = tag("small", *(join(tag("b", sign), f": {meaning}. ") for sign, meaning in legend))
     return join(tag("p", mark(not data, words)), drawn(draw, words, (WIDE, high), (195, 0, 35, 6)), key)
+
+
+def _machines(build: Build, debug_vm: str) -> list[tuple[str, pd.DataFrame, list[tuple[float, str]]]]:
+    """For each measured machine of a build: its name, its run, and the messages it printed with or without DEBUG_VM."""
+    printed = measured("crashes", build=build, debug_vm=debug_vm)
+    runs = {key: run for key, run in measured(build=build).groupby(["scenario", "memory_mib"]) if key[0] in REUSE}
+    ordered = sorted(runs, key=lambda key: (REUSE.index(key[0]), key[1]))
+    crashes = {key: printed[(printed.scenario == key[0]) & (printed.memory_mib == key[1])] for key in ordered}
+    return [(f"{key[0]}, {key[1]} MiB", runs[key], _messages(runs[key], crashes[key])) for key in ordered]
+
+
+def _said(came: Sequence[tuple[float, str]]) -> str:
+    return "".join(letter for _, letter in came)
 
 
 def _messages(run: pd.DataFrame, crashes: pd.DataFrame) -> list[tuple[float, str]]:
