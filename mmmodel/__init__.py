@@ -71,8 +71,12 @@ def __dir__() -> list[str]:
 
 
 def _in_notebooks() -> None:
-    """In IPython a verdict shows itself as a banner."""
+    """In IPython a verdict shows itself as a banner, a run as a table."""
     shell = sys.modules["IPython"].get_ipython() if "IPython" in sys.modules else None
     if shell is not None:
         formatter = shell.display_formatter.formatters["text/html"]
         formatter.for_type_by_name(f"{__name__}.explore.verdict", "Verdict", lambda v: str(__getattr__("banner")(v)))
+        tables = f"{__name__}.show.tables"
+        formatter.for_type_by_name(
+            f"{__name__}.explore.tracing", "Trace", lambda t: str(import_module(tables).traced(t))
+        )

@@ -110,7 +110,11 @@ def trace(build: Build, scenario: str, format_: str) -> None:
     from ..explore.tracing import trace as run_trace
 
     result = run_trace(build, scenario)
-    show(Row._fields, result.rows, format_)
+    if format_ == "table":
+        rows = [(*row, off) for row, off in zip(result.rows, result.off, strict=True)]
+        show((*Row._fields, "not what is due"), rows, format_)
+    else:
+        show(Row._fields, result.rows, format_)
     note(build)
     click.echo(str(result.verdict), err=True)
     sys.exit(3 if result.verdict.status == "undecided" else 0)

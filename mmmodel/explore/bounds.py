@@ -32,7 +32,8 @@ class Seen(int):
 
 
 class Bounds:
-    """max_states; max_seconds; max_memory: MiB of this process, by default what it has and half of what is free.
+    """max_states; max_seconds; max_memory: MiB of this process, by default what it has and half of what is free when
+    that is first looked at: most explorations are over before.
 
     Raises BuildError for what is no number above 0.
     """
@@ -40,12 +41,11 @@ class Bounds:
     def __init__(
         self, max_states: float = 5_000_000, max_seconds: float = 600.0, max_memory: float | None = None
     ) -> None:
-        free = _mib("meminfo", "MemAvailable:")
-        given = max_memory if max_memory is not None else _mib("self/status", "VmRSS:") + free / 2 if free else inf
-        for name, value in {"max_states": max_states, "max_seconds": max_seconds, "max_memory": given}.items():
+        bounds = {"max_states": max_states, "max_seconds": max_seconds}
+        for name, value in (bounds if max_memory is None else bounds | {"max_memory": max_memory}).items():
             if not isinstance(value, int | float) or not value > 0 or (name == "max_states" and value < 1):
                 raise BuildError(f"max_states, max_seconds and max_memory must be numbers above 0; {name} is {value!r}")
-        self.max_states, self.max_memory, self.deadline = max_states, given, perf_counter() + max_seconds
+        self.max_states, self.max_memory, self.deadline = max_states, max_memory, perf_counter() + max_seconds
         self.looks, self.hurried = 0, False
 
     def reached(self, states: int, hurry: bool = False) -> str:
@@ -55,8 +55,12 @@ class Bounds:
             self.hurried, self.deadline = True, min(self.deadline, perf_counter() + HURRY)
         if states > self.max_states:
             return f"{self.max_states} states"
-        if self.looks % EVERY == 0 and _mib("self/status", "VmRSS:") > self.max_memory:
-            return f"{self.max_memory:,.0f} MiB of memory"
+        if self.looks % EVERY == 0 and (used := _mib("self/status", "VmRSS:")):
+            if self.max_memory is None:
+                free = _mib("meminfo", "MemAvailable:")
+                self.max_memory = used + free / 2 if free else inf
+            if used > self.max_memory:
+                return f"{self.max_memory:,.0f} MiB of memory"
         return "time" if perf_counter() > self.deadline else ""
 
 

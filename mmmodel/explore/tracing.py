@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import inf
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -37,7 +37,10 @@ class Row(NamedTuple):
 
 @dataclass
 class Trace:
-    """One sequential run: `rows` after each operation, `steps`, what it cost, what the kernel printed."""
+    """One sequential run: `rows` after each operation, `steps`, what it cost, what the kernel printed.
+
+    due: what HZR and PC have to be after each operation; (None, None) where a patch does not say how it counts.
+    """
 
     build: Build
     scenario: str
@@ -46,9 +49,19 @@ class Trace:
     costs: Counter[str]
     dmesg: list[str]
     verdict: Verdict
+    due: list[tuple[int | None, int | None]] = field(default_factory=list)
 
     def __repr__(self) -> str:
-        return f"<{self.build!r}: {self.scenario}, {len(self.rows)} operations, {len(self.steps)} steps>"
+        off = [f"; after {row.op} {words}" for row, words in zip(self.rows, self.off, strict=True) if words]
+        size = f"{len(self.rows)} operations, {len(self.steps)} steps"
+        return f"<{self.build!r}: {self.scenario}, {size}{off[0] if off else ''}>"
+
+    @property
+    def off(self) -> list[str]:
+        """After each operation: which counter is not what is due, in words; empty if both are, or nobody can say."""
+        both = zip(self.rows, self.due, strict=True)
+        found = [zip(("HZR", "PC"), row[2:4], due, strict=True) for row, due in both]
+        return ["; ".join(f"{n} is {c}, due {d}" for n, c, d in each if d not in (None, c)) for each in found]
 
     @property
     def frame(self) -> pd.DataFrame:
@@ -160,6 +173,7 @@ def _note(trace: Trace, kernel: Any, op: str = "", wrong: tuple[str, str] | None
         wrong = wrong or notes.broken
     if op:
         trace.rows.append(Row(len(trace.rows), op, *counters(kernel)))
+        trace.due.append(kernel.references_due() if trace.build.keeps_the_rule else (None, None))
     if not verdict.broken and (wrong := wrong or broken(kernel, "always")):
         verdict.broken, verdict.what = wrong
         verdict.op = op or (f"after {trace.rows[-1].op}" if trace.rows else "start")

@@ -6,6 +6,7 @@ from dataclasses import replace
 from ..build.composed import Build
 from ..data import rows
 from ..explore.checking import check
+from ..study.at_a_glance import told
 from ..study.costs import (
     CYCLES,
     FUNCTIONS,
@@ -20,8 +21,8 @@ from ..study.costs import (
     units_of,
 )
 from ..study.measurements import patch_names
-from .html import Bar, Html, code, join, mark, table, tag
-from .tables import banner, label
+from .html import Bar, Html, block, code, join, mark, table, tag
+from .tables import label
 
 LOCKS = ("lrulock_page_cache_release", "lrulock_release_pages", "lrulock_pagevec_move")
 
@@ -83,8 +84,11 @@ def _number(value: float) -> str:
 def at_a_glance(build: Build) -> Html:
     """Is a build right, on one CPU and in every interleaving, and what does it cost beside the same without patches?"""
     verdicts = [check(build, scenario) for scenario in ("map-read-unmap", "madv-dontneed", "zap-vs-shrinker")]
+    good, headline, detail, more = told(verdicts)
+    first = tag("div", tag("b", headline), f": {', '.join(v.scenario for v in verdicts)}, on {label(build)}")
+    small = tag("small", " · ".join(filter(None, (detail, more, *build.notes))))
     builds = list(dict.fromkeys((replace(build, patches=()), build)))
-    return join(*map(banner, verdicts), *(chart(builds, kind) for kind in CHARTS))
+    return join(block(good, first, small), *(chart(builds, kind) for kind in CHARTS))
 
 
 METRIC = {row["metric"]: row["words"] for row in rows("metrics")}

@@ -22,7 +22,7 @@ from ..words import arrowed, kernel_name
 from .contents import contents, said  # noqa: F401
 from .first_look import first_look  # noqa: F401
 from .glossary import glossary  # noqa: F401
-from .html import BAD, BOLD, GOOD, INK, MIDDLE, MONO, Html, arrow, box, figure_html, join, svg, table, tag, text  # noqa: F401
+from .html import BAD, BOLD, GOOD, INK, MIDDLE, MONO, Html, arrow, box, figure_html, join, mark, svg, table, tag, text  # noqa: F401
 from .tables import REUSE, aftermath, agreement, endings, frames, holders, label, ledger, steps_table  # noqa: F401
 
 if TYPE_CHECKING:
@@ -177,12 +177,12 @@ def _heard(trace: Trace, measured: int, wrong: Sequence[int]) -> str:
 
 # -- what becomes of the page
 
-DASHED = {"fc": "none", "ls": (0, (4, 2))}
+WIDE = 410
+DASHED: dict[str, Any] = {"fc": "none", "ls": (0, (4, 2))}
 OWNERS: dict[str, tuple[str, dict[str, Any], str]] = {
     "huge zero page": ("zero", {"fc": (GOOD, 0.2), "ec": GOOD}, "it is the huge zero page"),
     "free": ("free", {"ec": INK, **DASHED}, "it is in the free lists"),
     "nobody": ("PC ≤ 0", {"fc": (INK, 0.1)}, "not free, yet no reference is left: set aside, or in use without one"),
-    "stops": ("stops", {"ec": BAD, **DASHED}, "the machine or the program stopped here"),
     "somebody else": ("red box", {"fc": (BAD, 0.2), "ec": BAD, "lw": 2}, "in use by somebody else, who is named"),
 }
 MESSAGES = {row["symptom"]: (row["sign"], row["meaning"]) for row in rows("symptoms")}
@@ -191,30 +191,46 @@ MESSAGES = {row["symptom"]: (row["sign"], row["meaning"]) for row in rows("sympt
 def fates(build: Build | None = None) -> Html:
     """Whose the page became on measured kernels like `build` (default: the reported), and what they printed.
 
-    One lane per machine, boxes that grow with the logarithm of their operations; with DEBUG_VM until it stopped.
+    One lane per machine, boxes that grow with the logarithm of their operations; machines with DEBUG_VM in one line.
     """
     from .charts import drawn
 
-    build, lanes, seen = build or Build(), list[tuple[Any, ...]](), set[str]()
-    printed = {flag: measured("crashes", build=build, debug_vm=flag) for flag in "ny"}
-    runs = {key: run for key, run in measured(build=build).groupby(["scenario", "memory_mib"]) if key[0] in REUSE}
-    for scenario, memory in sorted(runs, key=lambda key: (REUSE.index(key[0]), key[1])):
-        for flag, crashes in printed.items():
-            here = crashes[(crashes.scenario == scenario) & (crashes.memory_mib == memory)]
-            came, name = _messages(runs[scenario, memory], here), f"{scenario}, {memory} MiB"
-            if flag == "n" or came:
-                seen |= {letter for _, letter in came}
-                lanes.append((f"{name}\nwith DEBUG_VM" if flag == "y" else name, runs[scenario, memory], came))
+    build = build or Build()
+    lanes, stopped = _machines(build, "n"), [letters for *_, came in _machines(build, "y") if (letters := _said(came))]
+    high = 54 * (len(lanes) + bool(stopped))
 
     def draw(ax: Axes) -> None:
-        ax.set(xlim=(0, 640), ylim=(60 * len(lanes), 0))
+        ax.set(xlim=(0, WIDE), ylim=(high, 0))
         for i, lane in enumerate(lanes):
-            _lane(ax, 60 * i, *lane)
+            _lane(ax, 54 * i, *lane)
+        if stopped:
+            ax.text(-8, high - 11, "with DEBUG_VM", size=13, ha="right")
+            ax.barh(high - 16, 43, 28, 1, ec=BAD, **DASHED)
+            ax.text(22, high - 11, "stops", size=13, ha="center")
+            ax.text(52, high - 11, f"{len(stopped)} machines, after: {', '.join(stopped)}", size=13)
 
-    words = f"Whose the huge zero page was in {len(lanes)} measured runs of {label(build)}, what they said."
+    data, seen = (
+        sum("D" in _said(came) for *_, came in lanes),
+        "".join([*stopped, *(_said(came) for *_, came in lanes)]),
+    )
+    words = f"{label(build)}: in {data} of {len(lanes)} measured runs a program read somebody else's data (D)."
     legend = [(short, meaning) for short, _, meaning in OWNERS.values()]
     legend += [pair for pair in MESSAGES.values() if pair[0] in seen]
-    return join(drawn(draw, words, (640, 60 * len(lanes)), (215, 0, 25, 6)), table(["sign", "meaning"], legend))
+    key = tag("small", *(join(tag("b", sign), f": {meaning}. ") for sign, meaning in legend))
+    return join(tag("p", mark(not data, words)), drawn(draw, words, (WIDE, high), (195, 0, 35, 6)), key)
+
+
+def _machines(build: Build, debug_vm: str) -> list[tuple[str, pd.DataFrame, list[tuple[float, str]]]]:
+    """For each measured machine of a build: its name, its run, and the messages it printed with or without DEBUG_VM."""
+    printed = measured("crashes", build=build, debug_vm=debug_vm)
+    runs = {key: run for key, run in measured(build=build).groupby(["scenario", "memory_mib"]) if key[0] in REUSE}
+    ordered = sorted(runs, key=lambda key: (REUSE.index(key[0]), key[1]))
+    crashes = {key: printed[(printed.scenario == key[0]) & (printed.memory_mib == key[1])] for key in ordered}
+    return [(f"{key[0]}, {key[1]} MiB", runs[key], _messages(runs[key], crashes[key])) for key in ordered]
+
+
+def _said(came: Sequence[tuple[float, str]]) -> str:
+    return "".join(letter for _, letter in came)
 
 
 def _messages(run: pd.DataFrame, crashes: pd.DataFrame) -> list[tuple[float, str]]:
@@ -235,18 +251,14 @@ def _lane(ax: Axes, y: float, name: str, run: pd.DataFrame, came: Sequence[tuple
     """One machine: a box for each owner of the page in turn, above it the messages where they came."""
     owners = [owner(row) for row in run.itertuples()]
     row = next((i for i, who in enumerate(owners) if who), 0)
-    if "\n" in name:
-        owners = ["stops"] * int(2 + max(place for place, _ in came))
     spells = [(who, len(list(same))) for who, same in groupby(owners[row:])]
     named = [(*OWNERS.get(who, (who, OWNERS["somebody else"][1]))[:2], n) for who, n in spells]
-    least = sum(8 * len(short) + 14 for short, *_ in named)
-    unit = min(56, (640 - least) / max(1, sum(log2(n) for *_, n in named)))
-    first, _, second = name.partition("\n")
-    ax.text(-10, y + (35 if second else 43), first, ha="right")
-    ax.text(-10, y + 51, second, size=13, ha="right")
+    least = sum(7 * len(short) + 10 for short, *_ in named)
+    unit = min(56, (WIDE - least) / max(1, sum(log2(n) for *_, n in named)))
+    ax.text(-8, y + 43, name, size=13, ha="right")
     x, signs, taken = 0.0, list(came), 0.0
     for short, look, n in named:
-        width = 8 * len(short) + 14 + unit * log2(n)
+        width = 7 * len(short) + 10 + unit * log2(n)
         ax.barh([y + 38] * bool(short), width - 2, 28, x + 1, **look)
         ax.text(x + width / 2, y + 43, short, size=13, ha="center")
         while signs and signs[0][0] < row + n:

@@ -9,7 +9,7 @@ from ..kernel.mm_types import HUGE_ZERO_PAGE
 from ..study.references import counts, due
 from .html import BAD, BOLD, GOOD, MIDDLE, Html, arrow, box, svg, text
 
-PANEL, LOW = 266, 226
+PANEL, LOW = 208, 226
 RIGHT, REPORTED = Build("v4.6", "x86"), Build("v4.6", "s390")
 
 
@@ -37,7 +37,8 @@ def first_look(after: bool = False) -> Html:
     shown = [right[3]._replace(title="A unmaps: right"), wrong[3]._replace(title="A unmaps: the bug"), wrong[4]]
     panels = shown if after else right[:3]
     words = " ".join(f"{look.title}. {_told(look)}" for look in panels)
-    return svg(3 * PANEL, LOW, words, *(part for i, look in enumerate(panels) for part in _drawn(look, i * PANEL)))
+    drawn = (part for i, look in enumerate(panels) for part in _drawn(look, i * PANEL))
+    return svg(3 * PANEL, LOW, words, *drawn, most=46)
 
 
 def _looks(build: Build, acts: list[tuple[str, Callable[[Any, Any], object]]]) -> list[Look]:
@@ -67,20 +68,20 @@ def _drawn(look: Look, x: float) -> list[Html]:
     parts = [text(x + PANEL / 2, 20, look.title, font_size=16, **MIDDLE, **BOLD)]
     for i, (name, entry) in enumerate(zip("AB", look.entries, strict=True)):
         y = 46 + 66 * i
-        parts += [text(x + 12, y + 27, name, font_size=18, **BOLD), box(x + 32, y, 74, 42, stroke="currentColor")]
-        parts += [text(x + 69, y + 26, "entry" if entry else "empty", **MIDDLE)]
+        parts += [text(x + 4, y + 27, name, font_size=18, **BOLD), box(x + 22, y, 58, 42, stroke="currentColor")]
+        parts += [text(x + 51, y + 26, "entry" if entry else "empty", **MIDDLE)]
         if entry:
-            parts.append(arrow(x + 106, y + 21, x + 152, 95, "currentColor" if good else BAD, 2.5))
+            parts.append(arrow(x + 80, y + 21, x + 112, 95, "currentColor" if good else BAD, 2.5))
     if look.owner:
-        parts += [box(x + 152, 54, 100, 84, stroke=colour, stroke_width=3)]
-        parts += [text(x + 202, y, words, **MIDDLE) for y, words in _page(look.owner)]
-    parts.append(text(x + 32, 178, f"TLB: {look.remembered}", font_size=14))
+        parts += [box(x + 112, 54, 88, 84, stroke=colour, stroke_width=3)]
+        parts += [text(x + 156, y, words, **MIDDLE) for y, words in _page(look.owner)]
+    parts.append(text(x + 4, 178, f"TLB: {look.remembered}", font_size=14))
     for i, (name, value, should) in enumerate(zip(("HZR", "PC"), look.now, look.due, strict=True)):
         if look.owner and value is not None:
             wrong = value != should
             sign = f" ✗ not {should}" if wrong else ""
-            parts.append(text(x + 138, 164 + 24 * i, f"{name} {value}{sign}", fill=BAD if wrong else "currentColor",
-                              font_size=16, **BOLD))  # fmt: skip
+            parts.append(text(x + 80, 164 + 24 * i, f"{name} {value}{sign}", fill=BAD if wrong else "currentColor",
+                              font_size=15, **BOLD))  # fmt: skip
     end = "" if good else "✗ B still reads it" if look.owner == "free" else "✗ B reads their data"
     return [*parts, text(x + PANEL / 2, 214, end, font_size=16, fill=BAD, **MIDDLE, **BOLD)]
 

@@ -111,32 +111,33 @@ def difference(build: Build, how: str) -> Html:
     both = [r for function in (SINGULAR, PLURAL) if (r := drop(build, name, function))]
     if not both:
         words = f"{how}: {label(build)} has no such page"
-        return svg(800, 34, words, text(10, 22, words, font_size=16, **BOLD))
+        return svg(620, 34, words, text(4, 22, words, font_size=16, **BOLD), most=41)
     found = way(*both)
     title = f"{'≠' if found else '='} {how}: {'they differ' if found else 'no difference'}"
     told = [f"{r.function}: {outcome(r)}{''.join(f'; {w}' for w in r.wrong)}" for r in both]
-    shapes = [text(10, 24, title, font_size=18, **BOLD), text(790, 24, KINDS[name].says, text_anchor="end")]
-    moments = zip((10, 280, 550), ("before", "after the call", "after the next drain"), strict=True)
-    shapes += [text(x, 48, words, font_size=13, opacity=0.8) for x, words in moments]
-    shapes += [_lane(record, 56 + 88 * i) for i, record in enumerate(both)]
-    return svg(800, 236, f"{label(build)}. {title}. {KINDS[name].says}. {'. '.join(told)}.", *shapes)
+    shapes = [text(4, 18, title, font_size=16, **BOLD), text(4, 38, f"the page: {KINDS[name].says}")]
+    moments = zip((4, 214, 424), ("before", "after the call", "after the next drain"), strict=True)
+    shapes += [text(x, 60, words, opacity=0.8) for x, words in moments]
+    shapes += [_lane(record, 66 + 84 * i) for i, record in enumerate(both)]
+    words = f"{label(build)}. {title}. {KINDS[name].says}. {'. '.join(told)}."
+    return svg(620, 238, words, tag("g", *shapes, font_size=12.5), most=41)
 
 
 def _lane(record: Record, y: float) -> Html:
     states = (record.before, record.after, record.later)
-    shapes = [text(10, y + 16, f"{record.function}()", font_family=MONO, font_size=14)]
+    shapes = [text(4, y + 16, f"{record.function}()", font_family=MONO)]
     for i, state in enumerate(states):
         wrong = bool(i and record.wrong)
         done = i and not wrong and state.place != "in use"
         fill, edge = (RED, BAD) if wrong else (GREEN, GOOD) if done else (SOFT, "currentColor")
-        x = 10 + 270 * i
-        shapes.append(box(x, y + 22, 230, 28, fill=fill, stroke=edge))
-        shapes.append(text(x + 115, y + 41, _told(state), text_anchor="middle", font_size=14))
+        x = 4 + 210 * i
+        shapes.append(box(x, y + 22, 182, 26, fill=fill, stroke=edge))
+        shapes.append(text(x + 91, y + 39, _told(state), text_anchor="middle"))
         if i:
-            shapes.append(arrow(x - 38, y + 36, x - 3, y + 36))
+            shapes.append(arrow(x - 26, y + 35, x - 3, y + 35))
     verdict = f"✗ {'; '.join(record.wrong)}" if record.wrong else "✓ nothing wrong" + ", only later" * deferred(record)
-    look = {"fill": BAD if record.wrong else GOOD, "font_size": 13, "text_anchor": "end", **BOLD}
-    return join(*shapes, text(780, y + 67, verdict if len(verdict) < 105 else f"{verdict[:104]}…", **look))
+    look = {"fill": BAD if record.wrong else GOOD, "text_anchor": "end", **BOLD}
+    return join(*shapes, text(606, y + 64, verdict if len(verdict) < 78 else f"{verdict[:76]}…", **look))
 
 
 def _told(state: State) -> str:

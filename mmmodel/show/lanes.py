@@ -7,13 +7,15 @@ from textwrap import wrap
 
 from ..build.composed import Build
 from ..explore.verdict import Verdict
-from ..study.story import REACHED, Event, Reach, called, story
+from ..study.story import REACHED, Event, Reach, called, folded, story
 from ..study.unmap import PARTS, Unmap
 from .html import BAD, BOLD, GOOD, HZR, MIDDLE, MONO, RED, SOFT, Html, arrow, box, join, line, mark, svg, tag, text
 from .tables import label
 
 BLUE = "rgba(59,127,196,.25)"
-SMALL = 11.4
+HIGH = 480
+"""What fits on a screen with the title and the toggles or the slider of a drawing."""
+LINE, SMALL = 12.5, 11.4
 """Of a drawing as wide as the narrowest window: no text in it is smaller."""
 EDGES = {"✗": BAD, "✓": GOOD, "●": GOOD}
 LEGEND = "Bar: the TLB of this CPU has the page. STALE: its PMD was cleared or the page freed since."
@@ -21,16 +23,17 @@ LEGEND = "Bar: the TLB of this CPU has the page. STALE: its PMD was cleared or t
 
 def _card(row: Event, width: float, now: bool) -> tuple[Html, float]:
     """A row as a box, or as small print if it changed nothing; and its height."""
-    line_break = rf".{{1,{(width - 5) // 6.95:.0f}}}(?:_|$)"
+    most = int((width - 5) / 6.95)
+    line_break = rf".{{1,{most}}}$|.{{1,{most - 1}}}_"
     names = [part for name in row.functions for part in re.findall(line_break, name)]
-    shapes = [text(4, 12 + 13 * i, name, font_family=MONO) for i, name in enumerate(names)]
-    y, edge = 13.0 * len(names) + 2, "currentColor"
+    shapes = [text(4, 12 + LINE * i, name, font_family=MONO) for i, name in enumerate(names)]
+    y, edge = LINE * len(names) + 2, "currentColor"
     for words in row.words:
         edge, now = EDGES.get(words[0], edge), now or words[0] in EDGES
         colour = BAD if "still map" in words else EDGES.get(words[0])
         for part in wrap(words, int((width - 5) / 7.3)):
             shapes.append(text(4, y + 11, part, fill=colour, **BOLD))
-            y += 13
+            y += LINE
     look = {"stroke": edge, "stroke_width": 3 if now else 0.7, "fill": SOFT if row.words else "none"}
     frame = [box(0, 0, width, y + 4, **look)] * (now or bool(row.words))
     return tag("g", *frame, *shapes, opacity=None if row.words else 0.75), y + 4
@@ -56,20 +59,21 @@ def _chart(
     start: Reach,
     rows: Sequence[Event],
     bars: Mapping[int, int],
-    until: int = 999,
+    seen: Sequence[Event] | None = None,
     numbered: bool = True,
 ) -> tuple[Html, float]:
-    """Lanes from `x` on, under heads `name: what`, and the height; rows after number `until` are left blank.
+    """Lanes from `x` on, under heads `name: what`, and the height. seen: the rows so far; room is left for all others.
 
     bars: the CPUs whose TLB is shown, each in which lane.
     """
+    now, seen = seen and seen[-1], rows if seen is None else seen
     inset = [26 if lane in bars.values() else 8 for lane, _ in enumerate(heads)]
-    cards = [_card(row, width - 8 - inset[row.lane], row.first <= until <= row.last) for row in rows]
+    all_cards, cards = ([_card(row, width - 8 - inset[row.lane], row is now) for row in r] for r in (rows, seen))
     parts = [head.partition(": ")[::2] for head in heads]
     told = [wrap(what, int(width / 6.4)) for _, what in parts]
     start_at = 22.0 + 15 * max(map(len, told))
-    tops = _tops(rows, [height for _, height in cards], start_at, 8 if rows and rows[0].held == start else 30)
-    shapes, seen = list[Html](), [row for row in rows if row.first <= until]
+    tops = _tops(rows, [height for _, height in all_cards], start_at, 8 if rows and rows[0].held == start else 30)
+    shapes = list[Html]()
     for lane, ((name, _), what) in enumerate(zip(parts, told, strict=True)):
         left = x + width * lane
         shapes += [text(left + width / 2, 15, name, font_size=15, fill=EDGES.get(name[0]), **MIDDLE, **BOLD)]
@@ -101,7 +105,7 @@ def _tops(rows: Sequence[Event], heights: Sequence[float], start: float, gap: fl
         step = (row.caller > row.lane) - (0 <= row.caller < row.lane)
         crossed = range(row.lane, row.caller, step) if step else [row.lane]
         tops[-1] = max(tops[-1], *(ends.get(lane, 0) for lane in crossed))
-        ends[row.lane] = tops[-1] + height + 5
+        ends[row.lane] = tops[-1] + height + 4
         tops.append(tops[-1] + 16)
     return [*tops[:-1], max(ends.values(), default=start)]
 
@@ -128,16 +132,30 @@ def frames(verdict: Verdict) -> tuple[list[Html], list[str]]:
 
 
 def _lanes(verdict: Verdict, heads: list[str], start: Reach, rows: list[Event], until: int) -> Html:
+    """The rows up to a step. Where all would not fit a screen: fewer, and in the end each step behind a fold."""
+    seen = [row for row in rows if row.first <= until]
+    whole, height = _drawn(verdict, heads, start, rows, seen)
+    if height <= HIGH:
+        return whole
+    short, _ = _drawn(verdict, heads, start, folded(rows), folded(seen))
+    every = tag("details", tag("summary", f"Each of the {len(verdict.witness)} steps"), whole)
+    return join(short, *[every] * (until == len(verdict.witness)))
+
+
+def _drawn(
+    verdict: Verdict, heads: list[str], start: Reach, rows: list[Event], seen: list[Event]
+) -> tuple[Html, float]:
     told = [f"{row.last}, CPU {row.lane}, {row.functions[0]}: {'; '.join(row.words)}" for row in rows if row.words]
     sign = "●" if verdict.broken == REACHED else "✗"
     order = f", memory {verdict.memory}" * (verdict.memory != "sc")
     title = f"{sign} {verdict.scenario} on {label(verdict.build)}{order}: {verdict.broken}"
     wide = min(270, 546 // len(heads))
-    drawn, height = _chart(40, wide, heads, start, rows, {cpu: cpu for cpu in range(len(heads))}, until)
+    drawn, height = _chart(40, wide, heads, start, rows, {cpu: cpu for cpu in range(len(heads))}, seen)
     legend = [LEGEND] if start or any(row.held for row in rows) else []
     foot = [text(4, height + 16, words) for words in legend]
     words = f"{verdict.what}. Step {'. Step '.join(told)}."
-    return _figure(max(588, 42 + wide * len(heads)), height + 8 + 15 * len(legend), title, words, drawn, *foot)
+    height += 8 + 15 * len(legend)
+    return _figure(max(588, 42 + wide * len(heads)), height, title, words, drawn, *foot), height
 
 
 def _figure(width: float, height: float, title: str, words: str, *shapes: Html) -> Html:
@@ -145,8 +163,8 @@ def _figure(width: float, height: float, title: str, words: str, *shapes: Html) 
     look = {"font_size": 15, "fill": EDGES.get(title[0]), **BOLD}
     head = [text(4, 16 + 18 * i, part, **look) for i, part in enumerate(wrap(title, int(width / 9.2)))]
     below = tag("g", *shapes, transform=f"translate(0 {18 * len(head) + 8})", font_size=SMALL)
-    said = tag("title", title)
-    return svg(width, height + 18 * len(head) + 12, f"{title}. {words}", said, *head, below, most=int(width / 15))
+    most, high = int(width / (15 if height < HIGH else 16)), height + 18 * len(head) + 12
+    return svg(width, high, f"{title}. {words}", tag("title", title), *head, below, most=most)
 
 
 def gather_sequence(build: Build, cpus: int = 2) -> Html:
@@ -166,15 +184,17 @@ def gathers_side_by_side(builds: Sequence[Build], width: int = 160) -> Html:
     columns = []
     for unmap in map(Unmap, builds):
         title, rows = _judged(unmap)
-        column = [row._replace(lane=0, caller=-1) for row in rows if row.words]
+        told = [row for row in rows if row.words]
+        column = [row._replace(lane=0, caller=-1, words=[w for w in row.words if "still map" not in w]) for row in told]
         head = f"{title[0]} {label(unmap.kernel.build)}".replace(" v", ": v", 1)
         drawn, height = _chart(0, width, [head], unmap.start, column, {1: 0}, numbered=False)
-        words = f"{title} ({_told(column)})"
+        words = f"{title} ({_told(told)})"
         columns.append(
             svg(width, height + 4, words, tag("title", title), tag("g", drawn, font_size=SMALL), most=width // 15)
         )
     above = tag("b", "One unmap on several architectures, time going down. Bar: the TLB of another CPU")
-    return join(above, tag("div", *columns, style="display:flex;flex-wrap:wrap;gap:0 4px", **{"class": "mm-wide"}))
+    look = "display:flex;flex-wrap:wrap;align-items:flex-start;gap:0 4px"
+    return join(above, tag("div", *columns, style=look, **{"class": "mm-wide"}))
 
 
 def _judged(unmap: Unmap) -> tuple[str, list[Event]]:

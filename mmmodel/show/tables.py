@@ -55,6 +55,16 @@ def agreement(trace: Trace, measured: pd.DataFrame) -> Html:
     return table(["step", "operation", *columns, ""], shown)
 
 
+def traced(trace: Trace) -> Html:
+    """A run: the counters after each operation, and what they should be."""
+    shown = []
+    for row, (held, count), off in zip(trace.rows, trace.due, trace.off, strict=True):
+        said = mark(not off, "not as due" if off else "as due") if trace.build.keeps_the_rule else "not known"
+        shown.append((row.step, row.op, row.huge_zero_refcount, held, row.page_count, count, said))
+    name = f"{trace.scenario} on {label(trace.build)}, {len(trace.steps)} steps"
+    return table(["step", "operation", "HZR", "due", "PC", "due", ""], shown, name)
+
+
 def holders(kernel: Any) -> Html:
     """Who holds a reference to the huge zero page now, beside what the counters say."""
     page = kernel.huge_zero_page.value
@@ -148,7 +158,7 @@ def _value(value: object) -> str:
 
 def aftermath(build: Build) -> Html:
     """What the model says of three programs that make the freed page somebody else's."""
-    head = ["program", "in the end", "reads of what is no huge zero page", "the model's console"]
+    head = ["program", "the page in the end", "reads that found no zeroes but the data of", "what the kernel prints"]
     return table(head, [_aftermath(build, scenario) for scenario in REUSE[1:]])
 
 

@@ -10,7 +10,7 @@ from .html import BAD, INK, Html, join, table, tag, unbroken
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-WIDE, FIRST, LAST = 680, 2012, 2027
+WIDE, FIRST, LAST = 380, 2012, 2027
 SHAPES = {"opens": "o", "closes": "s"}
 KEY = "● opens a fault, ■ closes it, ◇ closes it in part or changes it; ○ other events. → open to this day."
 Placed = tuple[float, int, Mark]
@@ -43,14 +43,14 @@ def timeline() -> Html:
         ax.set(xlim=(FIRST, LAST), ylim=(sum(heights) + 4, 0))
         for at in range(FIRST, LAST + 1):
             ax.axvline(at, color=INK, lw=0.25 if at % 2 else 0.6, alpha=0.5)
-            ax.text(at, sum(heights) + 20, "" if at % 2 else str(at), size=13, ha="center")
+            ax.text(at, sum(heights) + 20, "" if at % 2 else str(at), size=12.5, ha="center")
         foot = 0
         for lane, height in zip(lanes, heights, strict=True):
             _lane(ax, foot := foot + height, *lane)
 
     words = "; ".join(_told(span) for span in spans())
     words = f"The faults of the huge zero page, 2012 to today. {words}."
-    chart = drawn(draw, words, (WIDE, sum(heights)), (210, 4, 40, 26))
+    chart = drawn(draw, words, (WIDE, sum(heights)), (210, 4, 50, 26))
     return join(chart, tag("small", KEY))
 
 
@@ -64,7 +64,7 @@ def _lane(ax: "Axes", foot: float, name: str, span: Span | None, labels: list[Pl
 
     left, middle = shifted(ax, -12, 0), foot - 14
     ax.text(FIRST, middle - 2, name, ha="right", transform=left, **BOLD)
-    ax.text(FIRST, middle + 13, ABOUT.get(name, ""), size=12, ha="right", transform=left)
+    ax.text(FIRST, middle + 13, ABOUT.get(name, ""), size=12.5, ha="right", transform=left)
     if span:
         end = LAST if span.closed is None else span.closed
         look: dict[str, Any] = {"fc": (BAD, 0.2), "ec": BAD, "lw": 1.5, "gid": "bar"}

@@ -133,6 +133,19 @@ def story(verdict: Verdict) -> tuple[list[str], Reach, list[Event]]:
     return heads, start, rows
 
 
+def folded(rows: Iterable[Event]) -> list[Event]:
+    """Fewer rows for the same steps: what changed nothing leads to the next one, a function that goes on is one."""
+    found = list[Event]()
+    for row in rows:
+        row = row._replace(functions=row.functions[-1:])
+        before = found[-1] if found and found[-1].lane == row.lane else None
+        if before and (not before.words or before.functions == row.functions):
+            found[-1] = row._replace(first=before.first, words=before.words + row.words)
+        else:
+            found.append(row)
+    return found
+
+
 def _missed(step: Step) -> Iterator[str]:
     """The value that a step found, or wrote, where others see a newer one."""
     if step.missed:

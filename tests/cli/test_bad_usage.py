@@ -106,3 +106,8 @@ def test_trace_as_csv_has_the_columns_of_the_measured_counters():
         "0,start,,,0",
         "1,map_read_1,,2,1",
     ]
+
+
+def test_trace_as_a_table_says_where_the_counters_leave_what_is_due():
+    lines = CliRunner().invoke(main, ["trace", "two-mappings"]).stdout.splitlines()
+    assert [line.endswith("HZR is 3, due 2; PC is 0, due 1") for line in lines[1:8]] == [False] * 5 + [True, False]

@@ -101,3 +101,21 @@ def test_a_scenario_that_cannot_be_says_why(make, words):
 def shares(k, cpus):
     box = []
     return [[("put", lambda k: box.append(1))], [("get", lambda k: box.pop())]]
+
+
+def test_a_run_says_after_which_operation_a_counter_is_not_what_is_due():
+    reported, right = mm.trace(mm.Build(), "two-mappings"), mm.trace(mm.Build("v4.7"), "two-mappings")
+    assert repr(reported).endswith("; after munmap_A HZR is 3, due 2; PC is 0, due 1>")
+    assert not any(right.off)
+    assert right.due[1:3] == [(2, 1), (3, 1)]
+    assert len(right.due) == len(right.rows)
+
+
+def test_what_is_due_is_not_known_of_a_patch_that_does_not_say():
+    class CountsItsWay(mm.Patch):
+        def put_page(self, page):
+            super().put_page(page)
+
+    trace = mm.trace(mm.Build(patches=[CountsItsWay]), "two-mappings")
+    assert set(trace.due) == {(None, None)}
+    assert not any(trace.off)

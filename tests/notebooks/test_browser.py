@@ -8,7 +8,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-from serving import CHROMIUM, ROOT, in_lab, lab_options, served
+from serving import CHROMIUM, ROOT, cell, in_lab, lab_options, served, write_notebook
 
 import mmmodel as mm
 from mmmodel.data import notebooks_dir
@@ -40,6 +40,16 @@ OUTSIDE = """box => [...box.querySelectorAll("svg text")].filter(e => {
     .map(e => e.textContent)"""
 SCROLLED = "#rendered_cells, .jp-NotebookPanel .jp-WindowedPanel-outer"
 LONG_STACK = ["quick-hack", "q1-guard", "q2", "q3", "nr1-shortcut-guarded", "swapn-macro", "reaper-per-vma"]
+FIGURES = {
+    "witness": "mm.explorer(lambda b: lanes.swim_lanes(memory_order.publication(b.arch, 'pfn-lock-relaxed')), "
+    "mm.Build(arch='arm64'), '44em', arch=['arm64', 'x86'], patches=['pfn-lock'])",
+    "steps": "mm.stepper(*lanes.frames(mm.check(mm.Build('v4.5', 'x86'), 'zap-vs-shrinker')), height='37em')",
+    "beside": "lanes.gathers_side_by_side([mm.Build(arch=arch) for arch in ('x86', 's390', 'ia64', 'um', 'sh')])",
+    "first": "figures.first_look(after=True)",
+    "kinds": "kinds_view.difference(build, 'PG_active')",
+    "years": "timeline.timeline()",
+    "fates": "figures.fates(build)",
+}
 FOCUSED = "e => { const look = getComputedStyle(e); return [look.outlineStyle, parseFloat(look.outlineWidth)] }"
 
 
@@ -154,6 +164,16 @@ def test_toggles_and_verdicts(opened):
     assert opened.page.wrong == []
 
 
+def test_a_patch_is_applied_earlier(opened):
+    tick(opened, "q4").check()
+    tick(opened, "nr1-shortcut-guarded").check()
+    read(opened, mm.Build(patches=["q4", "nr1-shortcut-guarded"]))
+    button = opened.locator("button:visible").filter(has_text="earlier")
+    assert button.evaluate("e => e.scrollWidth <= e.clientWidth"), "its name is cut off"
+    button.click()
+    read(opened, mm.Build(patches=["nr1-shortcut-guarded", "q4"]))
+
+
 def test_by_keyboard_alone(opened):
     keys = opened.page.keyboard
     choice(opened, "v4.6").focus()
@@ -258,6 +278,26 @@ def test_notes_are_for_whoever_leads(opened):
         opened.page.evaluate("location.hash = 'notes'")
         playwright.expect(note).to_be_visible()
         opened.page.evaluate("location.hash = ''")
+
+
+def test_every_kind_of_figure_fits_and_can_be_read(browser, tmp_path):
+    cells = [cell("code", name, source) for name, source in FIGURES.items()]
+    more = cell(
+        "code", "more", "from mmmodel.show import kinds_view, timeline", "from mmmodel.study import memory_order"
+    )
+    notebook = write_notebook(tmp_path / "figures.ipynb", more, *cells)
+    with served(tmp_path / "log", *lab_options(tmp_path)) as (url, _):
+        page = in_lab(new_page(browser), url, notebook)
+        for width, height in (1280, 800), (1024, 768):
+            page.set_viewport_size({"width": width, "height": height})
+            for i, name in enumerate(FIGURES, 3):
+                shown = page.locator(f'.jp-Cell[data-windowed-list-index="{i}"] .jp-OutputArea')
+                shown.scroll_into_view_if_needed()
+                shown.locator("svg:visible").first.wait_for()
+                assert shown.evaluate(SMALLEST) >= 11, (name, width)
+                assert width == 1024 or shown.bounding_box()["height"] <= 600, name
+        assert page.wrong == []
+        page.close()
 
 
 def test_it_says_so_when_its_kernel_is_gone(opened):

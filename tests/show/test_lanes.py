@@ -12,7 +12,7 @@ from mmmodel.explore.concurrent import PROGRAMS
 from mmmodel.kernel.arches import ARCHES
 from mmmodel.kernel.versions import VERSIONS
 from mmmodel.show import lanes
-from mmmodel.study.story import Scene, story
+from mmmodel.study.story import Scene, folded, story
 from mmmodel.study.unmap import Unmap
 
 BREAKING = {
@@ -166,6 +166,35 @@ def test_frames_show_no_future_and_do_not_jump(race):
         begun = [row for row in rows if row.first <= step]
         assert numbers(frame) == list(range(1, begun[-1].last + 1 if begun else 1))
         assert ("✗ stale-read" in texts(frame)) == (step == len(race.witness))
+
+
+@pytest.mark.parametrize("scenario", PROGRAMS)
+def test_a_witness_fits_a_screen_and_none_of_its_steps_is_lost(scenario):
+    verdict = verdict_of(scenario)
+    html = BeautifulSoup(lanes.swim_lanes(verdict), "html.parser")
+    _, _, width, height = map(float, html.svg["viewbox"].split())
+    wide = 16 * float(re.search(r"max-width:(\d+)rem", html.svg["style"])[1])
+    assert height / width * wide <= 560
+    assert min(float(size["font-size"]) for size in html.svg.select("[font-size]")) * wide / width >= 11
+    whole = html.select_one("details svg")
+    shown = (whole or html.svg).get_text(" ").replace("_ ", "_")
+    rows = story(verdict)[2]
+    assert all(name in shown for row in rows for name in row.functions)
+
+
+def test_steps_that_lead_somewhere_are_folded(race):
+    told, rows = folded(story(race)[2]), story(race)[2]
+    assert [(row.first, row.last, row.lane) for row in told] == [
+        (1, 5, 0),
+        (6, 8, 0),
+        (9, 11, 1),
+        (12, 13, 1),
+        (14, 14, 2),
+    ]
+    assert [word for row in told for word in row.words] == [word for row in rows for word in row.words]
+    for until in range(len(rows)):
+        prefix = folded(rows[:until])
+        assert [row.first for row in prefix] == [row.first for row in told[: len(prefix)]], "frames do not jump"
 
 
 def test_a_sequential_witness_is_one_lane():
