@@ -16,6 +16,7 @@ from . import index
 from .environment import write
 from .notebooks import UsageError
 from .outcome import Outcome, said
+from .site import Site, glossary
 
 
 def now() -> str:
@@ -55,9 +56,12 @@ class Results:
             "notebooks": [asdict(outcome) for outcome in outcomes],
         }
         summary = Markup("".join(notebook.pop("summary") for notebook in found["notebooks"]))
-        shown = {"title": "mmmodel: what this run found", "failures": failures, "summary": summary}
+        site = Site.of(outcomes)
+        shown = {"title": "mmmodel: what this run found", "failures": failures, "summary": summary, "site": site}
         page = index.index(found, claims, missing, **shown)
-        files = {self.out / "claims.csv": index.table(claims), self.out / "claims.html": index.ledger(claims, missing)}
+        files = {self.out / "claims.csv": index.table(claims)}
+        files |= {self.out / "claims.html": index.ledger(claims, missing, site)}
+        files |= {} if ended else {self.out / "glossary.html": glossary(site)}
         if self.junit:
             files[self.junit] = junit(outcomes, self.start)
         if self.summary:
