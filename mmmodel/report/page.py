@@ -106,8 +106,8 @@ def offline(body: str, home: str = "", anchors: Container[str] = ()) -> str:
     for tag in soup.select("a[href*='.ipynb']:not([href*='://'])"):
         tag["href"] = str(tag["href"]).replace(".ipynb", ".html", 1)
     for tag in soup.select("a[href^='#']") if home else ():
-        tag["href"] = f"{home}{tag['href']}"
-        if tag["href"].partition("#")[2] not in anchors:
+        anchor, tag["href"] = str(tag["href"])[1:], f"{home}{tag['href']}"
+        if anchor not in anchors:
             tag.unwrap()
     return str(soup)
 
@@ -144,7 +144,7 @@ def render(name: str, css: str = "", script: str = "", **values: Any) -> str:
     from markupsafe import Markup
 
     known = Environment(loader=FunctionLoader(template), autoescape=True)
-    known.filters |= {"digest": digest, "named": named}
+    known.filters.update(digest=digest, named=named)
     page = known.get_template(name)
     return page.render(css=Markup(css + template("page.css")), script=Markup(script), **values)
 

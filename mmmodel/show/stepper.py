@@ -51,7 +51,7 @@ GONE = (
 
 
 def stepper(frames: Texts, labels: Texts, key: Iterable[int] = (0, -1), height: str = "16em") -> None:
-    """A slider over frames of HTML made beforehand. `key`: the frames shown where nothing can move, all are folded away.
+    """A slider over frames of HTML made beforehand. `key`: those shown where nothing moves; all are folded away.
 
     Raises ValueError unless there is one label for each frame, and a frame.
     """
