@@ -18,9 +18,8 @@ from .. import __version__
 from ..data import data_files, web_dir
 from .environment import ROOT, write
 from .inside import choices
-from .notebooks import UsageError
-from .notebooks import digest as short
-from .page import digest, render
+from .notebooks import UsageError, digest
+from .page import policy_hash, render
 
 MODEL = "mmmodel.kernel mmmodel.build mmmodel.explore"
 """The rooms that go into the page whole; of others, what the answers need."""
@@ -44,7 +43,7 @@ def build_page(output: Path) -> None:
     page = render(
         "live.html",
         choices=Markup(json.dumps(choices() | {"made": made()}).replace("<", "\\u003c")),
-        hash=digest(main.decode()),
+        hash=policy_hash(main.decode()),
         main=Markup(main.decode()),
         made=made(),
         parts={name: packed(content) for name, content in parts.items()},
@@ -102,7 +101,7 @@ def node_modules() -> Path:
     web = web_dir()
     if (there := web / "node_modules").is_dir():
         return there
-    folder = platformdirs.user_cache_path("mmmodel") / f"live-{short((web / 'package-lock.json').read_text())[:12]}"
+    folder = platformdirs.user_cache_path("mmmodel") / f"live-{digest((web / 'package-lock.json').read_text())[:12]}"
     if not folder.is_dir():
         if not (npm := shutil.which("npm")):
             raise UsageError("mmmodel live needs npm: install the Debian package npm (or Node.js 18 or newer)")

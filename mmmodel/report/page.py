@@ -15,6 +15,7 @@ from urllib.parse import quote
 from ..claims import MIME
 from ..show.contents import headline
 from ..show.glossary import link_words
+from ..show.html import with_code
 from .environment import write as write
 
 SHOWN = ["text/html", "text/markdown", "image/svg+xml", "image/png", "image/jpeg", "text/plain"]
@@ -144,18 +145,11 @@ def render(name: str, css: str = "", script: str = "", **values: Any) -> str:
     from markupsafe import Markup
 
     known = Environment(loader=FunctionLoader(template), autoescape=True)
-    known.filters.update(digest=digest, named=named)
+    known.filters.update(digest=policy_hash, with_code=lambda words: Markup(with_code(words)))
     page = known.get_template(name)
     return page.render(css=Markup(css + template("page.css")), script=Markup(script), **values)
 
 
-def digest(script: str) -> str:
+def policy_hash(script: str) -> str:
     """What a policy calls a script that it allows."""
     return f"sha256-{base64.b64encode(sha256(script.encode()).digest()).decode()}"
-
-
-def named(text: object) -> Any:
-    """Text in which the names of code are set as such."""
-    from markupsafe import Markup, escape
-
-    return Markup(re.sub(r"\w+_\w+(\(\))?", r"<code>\g<0></code>", str(escape(text))))

@@ -16,7 +16,7 @@ from . import index
 from .environment import write
 from .notebooks import UsageError
 from .outcome import Outcome, said
-from .site import Site, glossary
+from .site import Site, glossary_page
 
 
 def now() -> str:
@@ -61,7 +61,7 @@ class Results:
         page = index.index(found, claims, missing, **shown)
         files = {self.out / "claims.csv": index.table(claims)}
         files |= {self.out / "claims.html": index.ledger(claims, missing, site)}
-        files |= {} if ended else {self.out / "glossary.html": glossary(site)}
+        files |= {} if ended else {self.out / "glossary.html": glossary_page(site)}
         if self.junit:
             files[self.junit] = junit(outcomes, self.start)
         if self.summary:

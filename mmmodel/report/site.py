@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from ..show.glossary import KINDS, explained
+from ..show.glossary import KINDS, words_of
 from .page import render
 
 OWN = ("index", "claims", "glossary", "slides")
@@ -34,7 +34,7 @@ class Site:
         return next((name for name, _ in self.notebooks if name == "11-aftermath"), "")
 
 
-def glossary(site: Site) -> str:
+def glossary_page(site: Site) -> str:
     """Every word as a page, with the notebook that uses it first."""
-    groups = {title: list(explained(kind)) for kind, title in KINDS.items()}
+    groups = {title: list(words_of(kind)) for kind, title in KINDS.items()}
     return render("glossary.html", title="Glossary", groups=groups, site=site, here="glossary")

@@ -12,7 +12,7 @@ from typing import Any
 from ..data import rows
 from ..kernel.patches import PATCHES
 from ..words import numbers
-from .html import Html, code, join, table, tag
+from .html import Html, code, join, table, tag, with_code
 from .sources import diff
 
 HOME = "00-start-here.ipynb"
@@ -77,12 +77,12 @@ def glossary() -> Html:
     """All words, by kind; a patch with the lines it changes."""
     parts = []
     for kind, title in KINDS.items():
-        shown = [(word, meaning) for word, meaning, _ in explained(kind)]
+        shown = [(word, meaning) for word, meaning, _ in words_of(kind)]
         parts.append(tag("details", tag("summary", f"{title} ({len(shown)})"), table([title.lower()[:-1], ""], shown)))
     return join(*parts)
 
 
-def explained(kind: str) -> Iterator[tuple[Html, Html, str]]:
+def words_of(kind: str) -> Iterator[tuple[Html, Html, str]]:
     """The words of a kind: each with its anchor, what it means, and the notebook that uses it first."""
     for row in rows("glossary"):
         if row["kind"] == kind:
@@ -96,5 +96,5 @@ def _word(row: Mapping[str, str]) -> Html:
 
 def _meaning(row: Mapping[str, str]) -> Html:
     if row["kind"] != "patch":
-        return join(row["explanation"])
-    return join(row["explanation"], diff(row["term"], max("v4.6", PATCHES[row["term"]].since, key=numbers)))
+        return with_code(row["explanation"])
+    return join(with_code(row["explanation"]), diff(row["term"], max("v4.6", PATCHES[row["term"]].since, key=numbers)))

@@ -41,8 +41,8 @@ def join(*parts: object) -> Html:
 def tag(name: str, *content: object, **attributes: object) -> Html:
     """An element. Content that is not Html is escaped; `_` in the name of an attribute stands for `-`."""
     values = {k.replace("_", "-"): f"{v:g}" if isinstance(v, float) else v for k, v in attributes.items()}
-    named = "".join(f' {k}="{escape(str(v))}"' for k, v in values.items() if v is not None)
-    return Html(f"<{name}{named}>{join(*content)}</{name}>")
+    with_code = "".join(f' {k}="{escape(str(v))}"' for k, v in values.items() if v is not None)
+    return Html(f"<{name}{with_code}>{join(*content)}</{name}>")
 
 
 def table(head: Sequence[object], rows: Iterable[Sequence[object]], caption: str = "", look: str = "") -> Html:
@@ -58,6 +58,11 @@ def table(head: Sequence[object], rows: Iterable[Sequence[object]], caption: str
 def code(words: object) -> Html:
     """A name from the kernel or from Python."""
     return tag("code", words)
+
+
+def with_code(words: object) -> Html:
+    """Prose in which names of functions, variables and files, known by their `_`, are set as code."""
+    return Html(re.sub(r"[\w./]*\w_\w+(\.[ch]\b)?(\(\))?", r"<code>\g<0></code>", escape(str(words))))
 
 
 def unbroken(words: object) -> Html:

@@ -9,7 +9,7 @@ import pytest
 from notebooks_to_run import CLAIM, SUMMARY, failure, notebook, page
 
 from mmmodel import data
-from mmmodel.report.page import digest, template
+from mmmodel.report.page import policy_hash, template
 from mmmodel.report.run import run
 
 pytestmark = pytest.mark.slow
@@ -115,7 +115,7 @@ def test_pages_load_nothing_and_run_nothing_of_a_notebook(found, out):
         assert not [image for image in soup.select("[src]") if not image["src"].startswith("data:")]
         policy = soup.select_one("meta[http-equiv=Content-Security-Policy]")["content"]
         assert policy.startswith("default-src 'none'")
-        assert re.findall(r"script-src (.*?);", policy) == [f"'{digest(own)}'"] * (path.stem in NAMES)
+        assert re.findall(r"script-src (.*?);", policy) == [f"'{policy_hash(own)}'"] * (path.stem in NAMES)
         assert path.read_text(encoding="utf-8").count("<script") == (path.stem in NAMES)
 
 
