@@ -58,6 +58,7 @@ class Results:
         summary = Markup("".join(notebook.pop("summary") for notebook in found["notebooks"]))
         site = Site.of(outcomes)
         shown = {"title": "mmmodel: what this run found", "failures": failures, "summary": summary, "site": site}
+        shown["slides"] = (self.out / "slides.html").exists()
         page = index.index(found, claims, missing, **shown)
         files = {self.out / "claims.csv": index.table(claims)}
         files |= {self.out / "claims.html": index.ledger(claims, missing, site)}

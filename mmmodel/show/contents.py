@@ -34,11 +34,8 @@ def contents(*numbers: str) -> Html:
 
 def said(by: str) -> Html:
     """The claims of a mail or a person, and where they are checked; a notebook is a link if it is there."""
-    shown = [
-        (row["id"], with_code(row["statement"]), _links(row["notebooks"]))
-        for row in rows("claims")
-        if row["said_by"] == by
-    ]
+    mine = [row for row in rows("claims") if row["said_by"] == by]
+    shown = [(row["id"], with_code(row["statement"]), _links(row["notebooks"])) for row in mine]
     return table(["id", "paraphrased", "checked in"], shown)
 
 
