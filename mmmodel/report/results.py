@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
 from markupsafe import Markup
@@ -33,6 +34,7 @@ class Results:
     junit: Path | None
     summary: Path | None
     start: str = field(default_factory=now)
+    id: str = field(default_factory=lambda: uuid4().hex[:8])
     clock: float = field(default_factory=time.monotonic)
 
     def write(self, outcomes: Sequence[Outcome], ended: bool = False, **facts: Any) -> dict[str, Any]:
@@ -45,6 +47,7 @@ class Results:
         missing = {id for o in outcomes for id in unmade(o)}
         found: dict[str, Any] = {
             "ok": ended and not failures and not facts["interrupted"],
+            "id": self.id,
             "start": self.start,
             "end": now() if ended else None,
             "seconds": round(time.monotonic() - self.clock, 2),
