@@ -19,8 +19,9 @@ class Site:
 
     @classmethod
     def of(cls, outcomes: Iterable[Any]) -> "Site":
-        """Of the outcomes of a run, which need not be there yet."""
-        return cls(tuple((outcome.name, outcome.title or outcome.name) for outcome in outcomes))
+        """Of the outcomes of a run, which need not be there yet; a title begins with the number, if there is one."""
+        numbers = [(o, f"{o.name[:2]} " if o.name[:2].isdigit() and o.title else "") for o in outcomes]
+        return cls(tuple((o.name, number + (o.title or o.name)) for o, number in numbers))
 
     def beside(self, name: str) -> list[tuple[str, str, str]]:
         """What is before a notebook and after it: `prev` or `next`, name, title."""
