@@ -1,7 +1,8 @@
 """A talk out of a notebook that was run: one file, offline, a slide on each screen and on each sheet of paper.
 
-Tags of cells say what is in it. `slide` begins a slide, `more` adds to it; what is tagged `notes` (too) is said, not
-shown. All other cells are left out, and code: only what it shows is there. A slide has the heading above it.
+Tags of cells say what is in it. `slide` begins a slide and `more` adds to it. What is tagged `said` too is not shown but
+for the speaker, like the `notes` for whoever leads a meeting. Nothing else is in it, and of code only what it shows. A
+slide has the heading above it.
 """
 
 import json
@@ -12,6 +13,8 @@ from typing import Any
 
 from .environment import write
 from .page import LIVE, WIDGET, exported, render, tagged, template
+
+TAGS = ("slide", "more", "said", "notes")
 
 
 def has_slides(cells: Iterable[Mapping[str, Any]]) -> bool:
@@ -43,13 +46,13 @@ def _slides(cells: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
     """Slides: their heading, whether it has to be written, the cells shown, the cells said."""
     heading, slide = "", dict[str, Any]()
     for cell in cells:
-        text, said = cell["cell_type"] == "markdown", tagged(cell, "notes")
+        text, said = cell["cell_type"] == "markdown", tagged(cell, "said") or tagged(cell, "notes")
         source = LIVE.sub("", "".join(cell["source"]))
         heading = next(iter(re.findall(r"^#+ (.*)", source, re.MULTILINE) if text else ()), heading)
         shown = [output for output in cell.get("outputs", ()) if WIDGET not in output.get("data", {})]
         if tagged(cell, "slide"):
             yield from [slide] * bool(slide)
             slide = {"heading": heading, "bare": not text or said, "cells": [], "notes": []}
-        if slide and any(tagged(cell, tag) for tag in ("slide", "more", "notes")):
+        if slide and any(tagged(cell, tag) for tag in TAGS):
             slide["notes" if said else "cells"].append({**cell, "source": source, "outputs": shown})
     yield from [slide] * bool(slide)

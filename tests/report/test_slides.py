@@ -24,7 +24,7 @@ def shows(html, **more):
 CELLS = [
     new_markdown_cell("# The talk\n\nWhy? See [the next](next.ipynb).", metadata={"tags": ["slide"]}),
     new_markdown_cell("Say hello.", metadata={"tags": ["notes"]}),
-    new_markdown_cell("## A `section`\n\nSaid, not shown.", metadata={"tags": ["slide", "notes"]}),
+    new_markdown_cell("## A `section`\n\nSaid, not shown.", metadata={"tags": ["slide", "said"]}),
     new_code_cell("left = 'out'", outputs=shows("<b>not in the talk</b>")),
     new_code_cell("hidden()", outputs=shows(f"<b>a figure</b>{HOSTILE}"), metadata={"tags": ["more"]}),
     new_code_cell("widget", outputs=shows("<b>still</b>") + shows("", **{WIDGET: {}}), metadata={"tags": ["slide"]}),
