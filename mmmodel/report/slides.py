@@ -1,8 +1,8 @@
 """A talk out of a notebook that was run: one file, offline, a slide on each screen and on each sheet of paper.
 
-Tags of cells say what is in it. `slide` begins a slide and `more` adds to it. What is tagged `said` too is not shown but
-for the speaker, like the `notes` for whoever leads a meeting. Nothing else is in it, and of code only what it shows. A
-slide has the heading above it.
+Tags of cells say what is in it. `slide` begins a slide and `more` adds to it. What is tagged `said` too is not shown
+but for the speaker, like the `notes` for whoever leads a meeting. Nothing else is in it, and of code only what it
+shows. A slide has the heading above it.
 """
 
 import json
