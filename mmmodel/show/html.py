@@ -41,8 +41,8 @@ def join(*parts: object) -> Html:
 def tag(name: str, *content: object, **attributes: object) -> Html:
     """An element. Content that is not Html is escaped; `_` in the name of an attribute stands for `-`."""
     values = {k.replace("_", "-"): f"{v:g}" if isinstance(v, float) else v for k, v in attributes.items()}
-    with_code = "".join(f' {k}="{escape(str(v))}"' for k, v in values.items() if v is not None)
-    return Html(f"<{name}{with_code}>{join(*content)}</{name}>")
+    named = "".join(f' {k}="{escape(str(v))}"' for k, v in values.items() if v is not None)
+    return Html(f"<{name}{named}>{join(*content)}</{name}>")
 
 
 def table(head: Sequence[object], rows: Iterable[Sequence[object]], caption: str = "", look: str = "") -> Html:
