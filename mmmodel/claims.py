@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from difflib import get_close_matches
 
 from .data import rows
-from .show.html import Html, block, tag
+from .show.html import Html, block, tag, with_code
 from .words import VERDICT
 
 MIME = "application/vnd.mmmodel.claim+json"
@@ -61,5 +61,5 @@ def badge(row: Mapping[str, str], holds: bool, how: str) -> str:
     """A claim as a block of HTML: verdict in a symbol and a word, what was checked, who said what, how."""
     said = f"{row['said_by']} said: {row['statement']}" if row["we_check"] else f"said by: {row['said_by']}"
     small = " · ".join(part for part in (said, row["kind"].replace(";", ", "), how) if part)
-    head = tag("b", VERDICT[holds]), " ", tag("code", row["id"]), f" {checked(row)}"
-    return block(holds, *head, Html("<br>"), tag("small", small))
+    head = tag("b", VERDICT[holds]), " ", tag("code", row["id"]), " ", with_code(checked(row))
+    return block(holds, *head, Html("<br>"), tag("small", with_code(small)))

@@ -67,6 +67,7 @@ def merged(given: dict[str, Any], more: Iterable[tuple[str, str]]) -> dict[str, 
 @click.option("-j", "--jobs", type=click.IntRange(1), help="Notebooks at a time; default one per core.")
 @click.option("--timeout", type=click.IntRange(1), default=120, show_default=True, help="Seconds for a cell.")
 @click.option("--junit", type=PATH, metavar="FILE", help="Write JUnit XML too.")
+@click.option("--slides", is_flag=True, help="Write a talk too: slides.html, from the cells tagged slide.")
 @click.option("--summary", type=PATH, metavar="FILE", help="Write a summary in Markdown too.")
 def run(notebooks: tuple[str, ...], given: dict[str, Any], output: Path, parameter: tuple[tuple[str, str], ...],
         timeout: int, **options: Any) -> None:  # fmt: skip

@@ -78,7 +78,7 @@ def _asked(id: str) -> tuple[Html, Any]:
     for button in buttons:
         button.on_click(choice)
     folded = tag("details", tag("summary", "the answer"), tag("p", tag("b", answer)), told)
-    still = join(ask, tag("ul", *(tag("li", words) for words in options)), folded)
+    still = tag("div", ask, tag("ul", *(tag("li", words) for words in options)), folded, **{"class": "mm-predict"})
     return still, w.VBox([w.HTML(readable(ask) + WRAP), *buttons, below]).add_class("mm-options")
 
 

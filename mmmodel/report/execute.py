@@ -24,7 +24,14 @@ KEPT = 200_000  # characters from the beginning, and as many from the end, of wh
 
 
 def work(
-    path: Path, out: Path, parameters: dict[str, Any], deadline: float, timeouts: dict[str, int], home: Path, say: Any
+    path: Path,
+    out: Path,
+    parameters: dict[str, Any],
+    deadline: float,
+    timeouts: dict[str, int],
+    home: Path,
+    site: Any,
+    say: Any,
 ) -> None:
     """The life of a process: execute one notebook, write it down, and as a page; `say` what prevents that."""
     os.setsid()  # a Ctrl-C in the terminal is for the run, which stops its processes
@@ -39,7 +46,7 @@ def work(
         _no_more_signals()
         stage = "its result could not be written: "
         if mp.parent_process().is_alive():  # type: ignore[union-attr]
-            _write(nb, path, out, parameters)
+            _write(nb, path, out, parameters, site)
     except (Exception, KeyboardInterrupt) as error:
         say.send(stage + one_line(error))
     finally:
@@ -48,11 +55,11 @@ def work(
                 kernel.kill()
 
 
-def _write(nb: Any, path: Path, out: Path, parameters: dict[str, object]) -> None:
+def _write(nb: Any, path: Path, out: Path, parameters: dict[str, object], site: Any) -> None:
     """The executed notebook, and its page."""
     report.write(out / f"{path.stem}.ipynb", json.dumps(nb, indent=1, ensure_ascii=False) + "\n")
     failures = read(nb, Outcome(path.stem, "", "", promised(path))).failures
-    report.write(out / f"{path.stem}.html", report.page(nb, path.parent, parameters, failures))
+    report.write(out / f"{path.stem}.html", report.page(nb, path, parameters, failures, site))
 
 
 def _follow_parent() -> None:

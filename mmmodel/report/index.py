@@ -48,16 +48,16 @@ def index(
     """
     found = checks(claims, missing)
     done = [check for check in found if check["where"]]
-    return render("index.html", **{"checks": found, "checked": done, **run, **values})
+    return render("index.html", here="index", **{"checks": found, "checked": done, **run, **values})
 
 
-def ledger(claims: Sequence[Mapping[str, Any]], missing: Container[str] = ()) -> str:
+def ledger(claims: Sequence[Mapping[str, Any]], missing: Container[str] = (), site: Any = None) -> str:
     """The claims as a page: statement, who said it, verdict, what was found, kind of evidence, notebook, source."""
     groups: dict[str, list[Any]] = {}
     for check in checks(claims, missing):
         groups.setdefault(check["row"]["said_by"], []).append(check)
     counted = Counter(check["verdict"] for group in groups.values() for check in group)
-    return render("claims.html", title="Claims", groups=groups, counted=counted)
+    return render("claims.html", title="Claims", groups=groups, counted=counted, site=site, here="claims")
 
 
 def table(claims: Iterable[Mapping[str, Any]]) -> str:

@@ -11,16 +11,16 @@ import zipfile
 from collections.abc import Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
-from hashlib import sha256
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from urllib.parse import quote
 
 from .. import __version__
 from ..data import data_files, web_dir
 from .environment import ROOT, write
 from .inside import choices
 from .notebooks import UsageError, digest
-from .page import render
+from .page import policy_hash, render
 
 MODEL = "mmmodel.kernel mmmodel.build mmmodel.explore"
 """The rooms that go into the page whole; of others, what the answers need."""
@@ -38,20 +38,22 @@ def build_page(output: Path) -> None:
     from markupsafe import Markup
 
     modules = node_modules()
+    said = made() + beside(output.parent)
     main, pyodide = bundled(modules, "main.js"), modules / "pyodide"
     parts = {"worker": bundled(modules, "worker.js"), "wasm": (pyodide / "pyodide.asm.wasm").read_bytes()}
     parts |= prepared(pyodide)
     page = render(
         "live.html",
-        choices=Markup(json.dumps(choices() | {"made": made()}).replace("<", "\\u003c")),
-        hash=base64.b64encode(sha256(main).digest()).decode(),
+        choices=Markup(json.dumps(choices() | {"made": said}).replace("<", "\\u003c")),
+        hash=policy_hash(main.decode()),
         main=Markup(main.decode()),
-        made=made(),
+        made=said,
         parts={name: packed(content) for name, content in parts.items()},
     )
     try:
         output.parent.mkdir(parents=True, exist_ok=True)
         write(output, page)
+        link(output)
     except OSError as error:
         raise UsageError(f"cannot write {output}: {error.strerror}") from None
 
@@ -90,6 +92,23 @@ def made() -> str:
     if (Path(ROOT) / ".git").exists() and shutil.which("git"):
         commit = subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()
     return f"mmmodel {__version__}{f', commit {commit}' if commit else ''}, {datetime.now(UTC):%Y-%m-%d}"
+
+
+def beside(folder: Path) -> str:
+    """The run whose report is in a folder, in words; nothing if there is none."""
+    with suppress(OSError, ValueError, TypeError, KeyError):
+        run = json.loads((folder / "run.json").read_text(encoding="utf-8"))
+        failed = "" if run["ok"] else ", which has failures"
+        return f"; made beside the report of run {run['id']}, {run['start'][:10]}{failed}"
+    return ""
+
+
+def link(output: Path) -> None:
+    """Let the report beside the page, if there is one, lead to it."""
+    with suppress(FileNotFoundError):
+        index = output.with_name("index.html")
+        text = index.read_text(encoding="utf-8")
+        write(index, text.replace("<!-- live -->", f'<a href="{quote(output.name)}">Try a fix of your own</a>'))
 
 
 def node_modules() -> Path:

@@ -59,7 +59,7 @@ def read(nb: Mapping[str, Any], outcome: Outcome) -> Outcome:
     times = nb["metadata"]["papermill"]
     outcome.status, outcome.start, outcome.end = "ok", times["start_time"], times["end_time"]
     outcome.seconds = round(times["duration"] or 0, 2)
-    outcome.summary = "\n".join(html for _, html in report.summaries(nb))
+    outcome.summary = "\n".join(html for _, html in report.summaries(nb, outcome.name))
     for number, cell in report.numbered(nb["cells"]):
         if (seconds := cell["metadata"]["papermill"]["duration"] or 0) > SLOW:
             outcome.slow_cells[number] = round(seconds, 2)

@@ -1,17 +1,21 @@
-"""Executed notebooks as pages: plain HTML, no network, no script."""
+"""Executed notebooks as pages: plain HTML, no network, and no script but ours, which moves steps and predictions."""
 
 import ast
+import base64
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from copy import deepcopy
+from hashlib import sha256
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from ..claims import MIME
 from ..show.contents import headline
 from ..show.glossary import link_words
+from ..show.html import with_code
 from .environment import write as write
 
 SHOWN = ["text/html", "text/markdown", "image/svg+xml", "image/png", "image/jpeg", "text/plain"]
@@ -46,24 +50,31 @@ def numbered(cells: Iterable[Any]) -> Iterator[tuple[int, Any]]:
             yield number, cell
 
 
-def page(nb: Any, folder: Path, given: Mapping[str, object], failures: Sequence[object]) -> str:
-    """An executed notebook from `folder` as a page; `given` are the parameters set for the run."""
+def page(nb: Any, path: Path, given: Mapping[str, object], failures: Sequence[object], site: Any = None) -> str:
+    """An executed notebook, which is at `path`, as a page of `site`; `given` are the parameters set for the run."""
+    from pygments.formatters import HtmlFormatter
+
+    run = {"parameters": {**parameters_of(nb.cells), **given}, "given": list(given), "failures": failures}
+    body = exported(_anchored(nb), "page.html", path.parent, run=run)
+    light, dark = (HtmlFormatter(style=s).get_style_defs(".highlight") for s in ("xcode", "github-dark"))
+    css = f"{light}\n@media (prefers-color-scheme: dark) {{ {dark} }}"
+    about = {"title": headline(nb.cells)[0], "site": site, "here": path.stem}
+    return render("head.html", css, template("page.js"), **about) + body
+
+
+def exported(nb: Any, name: str, folder: Path, **values: Any) -> str:
+    """A notebook from `folder` by a template for nbconvert, offline."""
     from jinja2 import DictLoader
     from nbconvert import HTMLExporter
-    from pygments.formatters import HtmlFormatter
     from traitlets.config import Config
 
     exporter = HTMLExporter(
         config=Config({"NbConvertBase": {"display_data_priority": SHOWN}}),
-        extra_loaders=[DictLoader({"page": template("page.html")})],
-        template_file="page",
+        extra_loaders=[DictLoader({"here": template(name), "outputs": template("outputs.html")})],
+        template_file="here",
         embed_images=True,
     )
-    run = {"parameters": {**parameters_of(nb.cells), **given}, "given": list(given), "failures": failures}
-    body, _ = exporter.from_notebook_node(_anchored(nb), {"metadata": {"path": str(folder)}, "run": run})
-    light, dark = (HtmlFormatter(style=s).get_style_defs(".highlight") for s in ("xcode", "github-dark"))
-    css = f"{light}\n@media (prefers-color-scheme: dark) {{ {dark} }}"
-    return render("head.html", css, title=headline(nb.cells)[0]) + offline(body)
+    return offline(exporter.from_notebook_node(nb, {"metadata": {"path": str(folder)}, **values})[0])
 
 
 def _anchored(nb: Any) -> Any:
@@ -71,7 +82,7 @@ def _anchored(nb: Any) -> Any:
     nb, seen = deepcopy(nb), {""}
     for cell in nb.cells:
         cell.source = LIVE.sub("", cell.source) if cell.cell_type == "markdown" else cell.source
-    link_words(nb.cells)
+    link_words(nb.cells, "glossary.html")
     for number, cell in numbered(nb.cells):
         cell.metadata.anchor = "parameters-of-this-run" if tagged(cell, "injected-parameters") else f"cell-{number}"
         cell.outputs = [output for output in cell.outputs if WIDGET not in output.get("data", {})]
@@ -83,8 +94,11 @@ def _anchored(nb: Any) -> Any:
     return nb
 
 
-def offline(body: str) -> str:
-    """Without what would run or be fetched; links to notebooks become links to their pages."""
+def offline(body: str, home: str = "", anchors: Container[str] = ()) -> str:
+    """Without what would run or be fetched; links to notebooks become links to their pages.
+
+    Of a part of the page `home`, which is shown elsewhere: its own links lead there, if it has these `anchors`.
+    """
     from bs4 import BeautifulSoup
 
     soup = BeautifulSoup(body, "html.parser")
@@ -94,15 +108,27 @@ def offline(body: str) -> str:
         del tag["onclick"]  # nothing runs on a page
     for tag in soup.select("a[href*='.ipynb']:not([href*='://'])"):
         tag["href"] = str(tag["href"]).replace(".ipynb", ".html", 1)
+    for tag in soup.select("a[href^='#']") if home else ():
+        anchor, tag["href"] = str(tag["href"])[1:], f"{home}{tag['href']}"
+        if anchor not in anchors:
+            tag.unwrap()
     return str(soup)
 
 
-def summaries(nb: Mapping[str, Any]) -> Iterator[tuple[int, str]]:
-    """For each code cell tagged `summary` its number and what it shows, claims left out, as HTML."""
+def summaries(nb: Mapping[str, Any], name: str = "") -> Iterator[tuple[int, str]]:
+    """For each code cell tagged `summary` its number and what it shows, claims left out, as HTML.
+
+    For another page than that of the notebook, `name`: links within it lead to it.
+    """
+    shown = [
+        o["data"].get("text/html", "") for _, cell in numbered(nb["cells"]) for o in cell["outputs"] if "data" in o
+    ]
+    anchors = set(re.findall(r'\bid="([^"]+)"', "".join(map("".join, shown)))) if name else set[str]()
     for number, cell in numbered(nb["cells"]):
         if tagged(cell, "summary"):
             shown = [data for o in cell["outputs"] if "text/html" in (data := o.get("data", {})) and MIME not in data]
-            yield number, offline("\n".join("".join(data["text/html"]) for data in shown))
+            html = "\n".join("".join(data["text/html"]) for data in shown)
+            yield number, offline(html, f"{quote(name)}.html" * bool(name), anchors)
 
 
 def tagged(cell: Mapping[str, Any], tag: str) -> bool:
@@ -115,10 +141,17 @@ def template(name: str) -> str:
     return (files(__package__) / "templates" / name).read_text(encoding="utf-8")
 
 
-def render(name: str, css: str = "", **values: Any) -> str:
-    """A template with values and our style; everything but `css` is escaped."""
+def render(name: str, css: str = "", script: str = "", **values: Any) -> str:
+    """A template with values and our style; everything but `css` and `script`, which may run, is escaped."""
     from jinja2 import Environment, FunctionLoader
     from markupsafe import Markup
 
-    page = Environment(loader=FunctionLoader(template), autoescape=True).get_template(name)
-    return page.render(css=Markup(css + template("page.css")), **values)
+    known = Environment(loader=FunctionLoader(template), autoescape=True)
+    known.filters.update(digest=policy_hash, with_code=lambda words: Markup(with_code(words)))
+    page = known.get_template(name)
+    return page.render(css=Markup(css + template("page.css")), script=Markup(script), **values)
+
+
+def policy_hash(script: str) -> str:
+    """What a policy calls a script that it allows."""
+    return f"sha256-{base64.b64encode(sha256(script.encode()).digest()).decode()}"

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
 from markupsafe import Markup
@@ -16,6 +17,7 @@ from . import index
 from .environment import write
 from .notebooks import UsageError
 from .outcome import Outcome, said
+from .site import Site, glossary_page
 
 
 def now() -> str:
@@ -32,6 +34,7 @@ class Results:
     junit: Path | None
     summary: Path | None
     start: str = field(default_factory=now)
+    id: str = field(default_factory=lambda: uuid4().hex[:8])
     clock: float = field(default_factory=time.monotonic)
 
     def write(self, outcomes: Sequence[Outcome], ended: bool = False, **facts: Any) -> dict[str, Any]:
@@ -44,6 +47,7 @@ class Results:
         missing = {id for o in outcomes for id in unmade(o)}
         found: dict[str, Any] = {
             "ok": ended and not failures and not facts["interrupted"],
+            "id": self.id,
             "start": self.start,
             "end": now() if ended else None,
             "seconds": round(time.monotonic() - self.clock, 2),
@@ -55,9 +59,13 @@ class Results:
             "notebooks": [asdict(outcome) for outcome in outcomes],
         }
         summary = Markup("".join(notebook.pop("summary") for notebook in found["notebooks"]))
-        shown = {"title": "mmmodel: what this run found", "failures": failures, "summary": summary}
+        site = Site.of(outcomes)
+        shown = {"title": "mmmodel: what this run found", "failures": failures, "summary": summary, "site": site}
+        shown["slides"] = (self.out / "slides.html").exists()
         page = index.index(found, claims, missing, **shown)
-        files = {self.out / "claims.csv": index.table(claims), self.out / "claims.html": index.ledger(claims, missing)}
+        files = {self.out / "claims.csv": index.table(claims)}
+        files |= {self.out / "claims.html": index.ledger(claims, missing, site)}
+        files |= {} if ended else {self.out / "glossary.html": glossary_page(site)}
         if self.junit:
             files[self.junit] = junit(outcomes, self.start)
         if self.summary:

@@ -34,6 +34,8 @@ from .execute import INTERRUPTED, STARTS, work
 from .notebooks import UsageError, find, load, ours, promised
 from .outcome import Failure, Outcome, read
 from .results import Results
+from .site import OWN, Site
+from .slides import has_slides, write_slides
 
 GRACE = 20.0  # seconds to write down what there is, after a deadline or Ctrl-C
 HERE = ["nbclient", "nbconvert", "papermill"]  # what works outside the kernels
@@ -66,10 +68,11 @@ def run(
     deadline: float | None = None,
     junit: Path | None = None,
     summary: Path | None = None,
+    slides: bool = False,
 ) -> Report:
     """Run notebooks (paths, names or numbers; None: all) with `parameters`; write the report into the folder `out`.
 
-    That is: pages, claims.csv and .html, run.json, index.html; if asked for, also JUnit XML and a Markdown summary.
+    That is: pages, claims.csv and .html, run.json, index.html; if asked for, JUnit XML, a Markdown summary, slides.
     Seconds: `execution_timeout` for a cell, `start_timeout` for a kernel to answer (one that does not is started
     again, twice), `deadline` for a notebook (default: three starts and five cells).
     Ctrl-C and SIGTERM keep what is done. Raises UsageError, before anything is started, if a notebook, a parameter or
@@ -81,9 +84,11 @@ def run(
         raise UsageError("jobs, timeouts and the deadline must be greater than 0")
     context = _start_server()  # its imports take as long as ours: let it begin
     plan = _plan([find(name) for name in (ours() if notebooks is None else notebooks)], out, parameters)
+    if slides and not any(has_slides(load(path)["cells"]) for path in plan):
+        raise UsageError(f"no cell of {', '.join(o.name for o in plan.values())} is tagged slide")
     timeouts = {"start_timeout": start_timeout, "execution_timeout": execution_timeout}
     timeouts["iopub_timeout"] = execution_timeout  # papermill makes it an error when output is 4 s late
-    pages = {"index.html", "run.json", "claims.csv", "claims.html", *(f"{o.name}.html" for o in plan.values())}
+    pages = {"run.json", "claims.csv", *(f"{name}.html" for name in (*OWN, *(o.name for o in plan.values())))}
     for file in (files := [file.resolve() for file in (junit, summary) if file]):
         taken = (file.parent == out.resolve() and file.name in pages) or files.count(file) > 1
         if taken or file.suffix.lower() == ".ipynb":
@@ -94,12 +99,15 @@ def run(
         killed = [replace(o, failures=[Failure(o.name, "the run did not come to its end")]) for o in plan.values()]
         written.write(killed)  # what is to be read if the run is killed
         _remove(out, earlier | {outcome.name for outcome in plan.values()})
-        task = (out.resolve(), dict(parameters), deadline, timeouts, Path(home))
+        (out / "slides.html").unlink(missing_ok=True)
+        task = (out.resolve(), dict(parameters), deadline, timeouts, Path(home), Site.of(plan.values()))
         longest_first = sorted(plan, key=lambda path: -path.stat().st_size) if jobs > 1 else list(plan)
         words = _run_all(context, longest_first, jobs, deadline, task, stopped)
         outcomes = [_outcome(outcome, out, words.get(path, "")) for path, outcome in plan.items()]
         kernel = environment.facts(Path(home))
         kernel |= {"versions": kernel.get("versions", {}) | environment.versions(HERE)}
+        if slides:
+            write_slides([out / f"{outcome.name}.ipynb" for outcome in outcomes], out)
         interrupted = signal.Signals(stopped[0]).name if stopped else ""
         found = written.write(outcomes, ended=True, interrupted=interrupted, **kernel)
     failures = [failure for outcome in outcomes for failure in outcome.failures]
@@ -117,7 +125,7 @@ def _plan(paths: Sequence[Path], out: Path, parameters: Mapping[str, object]) ->
             raise UsageError(f"{path} has parameters that cannot be read: {error}") from None
         for name, value in parameters.items():
             _check(path.stem, known, name, value)
-        taken = {other.name for other in plan.values()} | {"index", "claims"}
+        taken = {other.name for other in plan.values()} | {*OWN}
         if path.parent.resolve() == out.resolve() or path.stem in taken:
             raise UsageError(f"{path} and another file of this run would both be {out / path.stem}, .ipynb or .html")
         plan[path] = Outcome(path.stem, *headline(cells), promised(path))
@@ -199,7 +207,7 @@ def _remove(out: Path, names: Iterable[str]) -> None:
     """Pages of earlier runs are no result of this one; nothing outside the folder is touched, whatever the names."""
     for name in names:
         for file in (f"{name}.ipynb", f"{name}.html"):
-            if file == Path(file).name and name not in ("index", "claims"):
+            if file == Path(file).name and name not in OWN:
                 (out / file).unlink(missing_ok=True)
 
 

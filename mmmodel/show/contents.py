@@ -7,7 +7,7 @@ from itertools import dropwhile, takewhile
 from typing import Any
 
 from ..data import notebooks_dir, rows
-from .html import Html, join, table, tag
+from .html import Html, join, table, tag, with_code
 
 
 def headline(cells: Iterable[Mapping[str, Any]]) -> tuple[str, str]:
@@ -28,13 +28,14 @@ def contents(*numbers: str) -> Html:
             title, question = headline(cells)
             time = re.search(r"(\d+) (min|h)", "".join(cells[0]["source"]))
             link = tag("a", f"{file.name[:2]} {title}", href=file.name)
-            shown.append((link, question, "\u00a0".join(time.groups()) if time else ""))
+            shown.append((link, with_code(question), "\u00a0".join(time.groups()) if time else ""))
     return table(["notebook", "what it answers", "time"], shown)
 
 
 def said(by: str) -> Html:
     """The claims of a mail or a person, and where they are checked; a notebook is a link if it is there."""
-    shown = [(row["id"], row["statement"], _links(row["notebooks"])) for row in rows("claims") if row["said_by"] == by]
+    mine = [row for row in rows("claims") if row["said_by"] == by]
+    shown = [(row["id"], with_code(row["statement"]), _links(row["notebooks"])) for row in mine]
     return table(["id", "paraphrased", "checked in"], shown)
 
 

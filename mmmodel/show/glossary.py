@@ -12,7 +12,7 @@ from typing import Any
 from ..data import rows
 from ..kernel.patches import PATCHES
 from ..words import numbers
-from .html import Html, code, join, table, tag
+from .html import Html, code, join, table, tag, with_code
 from .sources import diff
 
 HOME = "00-start-here.ipynb"
@@ -51,7 +51,7 @@ def pattern() -> tuple[re.Pattern[str], list[dict[str, str]]]:
     return re.compile(f"{UNTOUCHED}|{groups}{rest}", re.MULTILINE | re.DOTALL), [row for _, row in found]
 
 
-def linked(text: str, seen: set[str]) -> str:
+def linked(text: str, seen: set[str], home: str = HOME) -> str:
     """Markdown in which each word that is not `seen` yet is a link to its explanation, which is its title, too."""
     words, known = pattern()
 
@@ -60,26 +60,33 @@ def linked(text: str, seen: set[str]) -> str:
         if row is None or anchor(row) in seen:
             return match[0]
         seen.add(anchor(row))
-        return f'[{match[0]}]({HOME}#{anchor(row)} "{row["explanation"]}")'
+        return f'[{match[0]}]({home}#{anchor(row)} "{row["explanation"]}")'
 
     return words.sub(link, text)
 
 
-def link_words(cells: Iterable[Any]) -> None:
-    """Put the links into the Markdown cells of a notebook."""
+def link_words(cells: Iterable[Any], home: str = HOME) -> None:
+    """Put the links into the Markdown cells of a notebook; `home` has the table."""
     seen = set[str]()
     for cell in cells:
         if cell["cell_type"] == "markdown":
-            cell["source"] = linked("".join(cell["source"]), seen)
+            cell["source"] = linked("".join(cell["source"]), seen, home)
 
 
 def glossary() -> Html:
     """All words, by kind; a patch with the lines it changes."""
     parts = []
     for kind, title in KINDS.items():
-        shown = [(_word(row), _meaning(row)) for row in rows("glossary") if row["kind"] == kind]
+        shown = [(word, meaning) for word, meaning, _ in words_of(kind)]
         parts.append(tag("details", tag("summary", f"{title} ({len(shown)})"), table([title.lower()[:-1], ""], shown)))
     return join(*parts)
+
+
+def words_of(kind: str) -> Iterator[tuple[Html, Html, str]]:
+    """The words of a kind: each with its anchor, what it means, and the notebook that uses it first."""
+    for row in rows("glossary"):
+        if row["kind"] == kind:
+            yield _word(row), _meaning(row), row["notebook"]
 
 
 def _word(row: Mapping[str, str]) -> Html:
@@ -89,5 +96,5 @@ def _word(row: Mapping[str, str]) -> Html:
 
 def _meaning(row: Mapping[str, str]) -> Html:
     if row["kind"] != "patch":
-        return join(row["explanation"])
-    return join(row["explanation"], diff(row["term"], max("v4.6", PATCHES[row["term"]].since, key=numbers)))
+        return with_code(row["explanation"])
+    return join(with_code(row["explanation"]), diff(row["term"], max("v4.6", PATCHES[row["term"]].since, key=numbers)))

@@ -65,6 +65,11 @@ def within_page(words: object, anchor: str) -> Html:
     return tag("a", words, href=f"#{anchor}", onclick="location.hash = this.hash; return false")
 
 
+def with_code(words: object) -> Html:
+    """Prose in which names of functions, variables and files, known by their `_`, are set as code."""
+    return Html(re.sub(r"[\w./]*\w_\w+(\.[ch]\b)?(\(\))?", r"<code>\g<0></code>", escape(str(words))))
+
+
 def unbroken(words: object) -> Html:
     """Words that stay on one line."""
     return tag("span", words, style="white-space:nowrap")

@@ -102,6 +102,7 @@ def _body(function: Any) -> list[str]:
 def _listing(build: Build, name: str) -> Html:
     source = dedent(inspect.getsource(getattr(build.kernel_class, name)))
     coloured = highlight(source, PythonLexer(), HtmlFormatter(nowrap=True, noclasses=True, style=OnAnyGround))
+    coloured = re.sub("color: (#[0-9A-F]{6})", r"color:color-mix(in srgb,\1 72%,currentColor)", coloured)
     lines = [_line(*pair) for pair in zip(source.splitlines(), coloured.splitlines(), strict=True)]
     head = tag("figcaption", tag("code", place(build, name)))
     return tag("figure", head, tag("pre", *lines, style=CODE), style="margin:.3em 0")

@@ -53,7 +53,7 @@ GONE = (
 
 
 def stepper(frames: Texts, labels: Texts, key: Iterable[int] = (0, -1), height: str = "16em") -> None:
-    """A slider over frames of HTML made beforehand. `key`: the frames shown where nothing can move.
+    """A slider over frames of HTML made beforehand. `key`: those shown where nothing moves; all are folded away.
 
     Raises ValueError unless there is one label for each frame, and a frame.
     """
@@ -67,7 +67,9 @@ def stepper(frames: Texts, labels: Texts, key: Iterable[int] = (0, -1), height: 
     right = pane(shown[0], height)
     slider.observe(lambda change: right.set_trait("value", readable(shown[change["new"]])), "value")
     still = [i for i in key if abs(i) <= last] or [0, last]
-    present(join(*dict.fromkeys(shown[i] for i in still)), w.VBox([slider, right]))
+    few = tag("div", *dict.fromkeys(shown[i] for i in still))
+    every = tag("summary", f"all {last + 1} steps, one below the other"), *(tag("div", frame) for frame in shown)
+    present(join(few, tag("details", *every, **{"class": "mm-steps"})), w.VBox([slider, right]))
 
 
 def pane(html: str, height: str) -> Any:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..data import rows
 from ..study.years import ABOUT, Mark, Span, others, spans
-from .html import BAD, INK, Html, join, table, tag, unbroken
+from .html import BAD, INK, Html, table, tag, unbroken
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -51,7 +51,7 @@ def timeline() -> Html:
     words = "; ".join(_told(span) for span in spans())
     words = f"The faults of the huge zero page, 2012 to today. {words}."
     chart = drawn(draw, words, (WIDE, sum(heights)), (210, 4, 50, 26))
-    return join(chart, tag("small", KEY))
+    return tag("div", chart, tag("small", KEY), id="timeline")
 
 
 def _told(span: Span) -> str:

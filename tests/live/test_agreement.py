@@ -16,7 +16,6 @@ from mmmodel.kernel.versions import VERSIONS
 
 pytestmark = pytest.mark.slow
 CASES, AT_ONCE, MOST = 500, 50, 3000
-SMALL = [name for name in SCENARIOS if name not in ("ksm-scan", "threads-vs-shrinker", "fault-unmap-vs-shrinker")]
 CALLS = {
     "free_page_and_swap_cache": "page", "release_huge_zero_page": "page", "zap_huge_zero_page": "tlb, page",
     "tlb_remove_page": "tlb, page", "put_huge_zero_page": "",
@@ -53,7 +52,7 @@ def a_case(random):
         "thp": random.choice([None, None, True, False]),
         "debug_vm": random.random() < 0.3,
         "patches": random.sample(list(PATCHES), random.choice([0, 0, 1, 2])),
-        "scenario": random.choice(SMALL),
+        "scenario": random.choice(list(SCENARIOS)),
         "memory": random.choice(["sc", "sc", "sc", "tso", "arch"]),
     }
     return source, question

@@ -11,6 +11,7 @@ from click.testing import CliRunner
 from mmmodel.cli import main
 from mmmodel.data import web_dir
 from mmmodel.report import live
+from mmmodel.report.results import Results
 
 
 @pytest.fixture
@@ -57,6 +58,17 @@ def test_a_page_that_cannot_be_written(tmp_path):
     assert "cannot write" in said("-o", tmp_path / "file/live.html")
     assert (tmp_path / "file").read_text() == "the old one"
     assert said("-o", tmp_path)
+
+
+@pytest.mark.usefixtures("nothing_to_build")
+def test_it_says_beside_which_report_it_was_made_and_the_report_leads_to_it(tmp_path):
+    live.build_page(tmp_path / "alone.html")
+    found = Results(tmp_path, {}, None, None).write([], ended=True, interrupted="")
+    live.build_page(tmp_path / "a live.html")
+    alone, beside = ((tmp_path / name).read_text(encoding="utf-8") for name in ("alone.html", "a live.html"))
+    words = f"made beside the report of run {found['id']}, {found['start'][:10]}"
+    assert (words in alone, words in beside) == (False, True)
+    assert '<a href="a%20live.html">' in (tmp_path / "index.html").read_text(encoding="utf-8")
 
 
 @pytest.mark.slow

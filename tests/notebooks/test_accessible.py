@@ -31,7 +31,7 @@ def serious(page):
 
 
 def test_the_report(browser, tmp_path):
-    result = CliRunner().invoke(main, ["run", "03", "10", "-o", str(tmp_path)])
+    result = CliRunner().invoke(main, ["run", "00", "10", "-o", str(tmp_path)])
     assert result.exit_code == 0, result.output
     for path in sorted(tmp_path.glob("*.html")):
         page = browser.new_page()

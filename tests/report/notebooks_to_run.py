@@ -13,7 +13,8 @@ STUCK = "import os; open('pid', 'w').write(str(os.getpid()))\nwhile True: pass"
 SUMMARY = """
 from mmmodel.claims import claim
 claim("M09", True)
-HTML('<p>The <em>answer</em>, in <a href="good.ipynb">good</a>. <script>1</script></p>')
+HTML('<p>The <em>answer</em>, in <a href="good.ipynb">good</a>. <script>1</script></p>'
+     '<p id="proof"><a href="#proof">proved</a>, <a href="#nowhere">or not</a></p>')
 """
 
 

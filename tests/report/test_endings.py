@@ -208,7 +208,7 @@ def test_the_index_is_of_what_is_there(tmp_path):
     done = CliRunner().invoke(main, ["run", str(notebook(tmp_path / "new.ipynb")), "-o", str(out)])
     assert done.exit_code == 0, done.output
     left = sorted(path.name for path in out.iterdir() if path.suffix in (".html", ".ipynb"))
-    assert left == ["claims.html", "index.html", "new.html", "new.ipynb", "theirs.html"]
+    assert left == ["claims.html", "glossary.html", "index.html", "new.html", "new.ipynb", "theirs.html"]
     assert (tmp_path / "outside.html").exists()
     assert "old.html" not in (out / "index.html").read_text(encoding="utf-8")
 

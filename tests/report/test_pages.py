@@ -2,16 +2,18 @@
 
 import csv
 import json
+import re
 
 import nbformat
 import pytest
 from notebooks_to_run import CLAIM, SUMMARY, failure, notebook, page
 
 from mmmodel import data
+from mmmodel.report.page import policy_hash, template
 from mmmodel.report.run import run
 
 pytestmark = pytest.mark.slow
-
+NAMES = ("bad", "dead", "good", "liar", "seen")
 FIGURE = """
 import matplotlib.pyplot as plt
 from IPython.display import HTML, display
@@ -45,10 +47,9 @@ def found(folder, out):
 
 
 def test_everything_is_written(found, out):
-    names = ["bad", "dead", "good", "liar", "seen"]
-    pages = [f"{name}{suffix}" for name in names for suffix in (".html", ".ipynb")]
+    pages = [f"{name}{suffix}" for name in NAMES for suffix in (".html", ".ipynb")]
     assert sorted(path.name for path in out.iterdir()) == sorted(
-        [*pages, "claims.csv", "claims.html", "index.html", "run.json"]
+        [*pages, "claims.csv", "claims.html", "glossary.html", "index.html", "run.json"]
     )
     for path in out.glob("*.ipynb"):
         nbformat.validate(nbformat.read(path, as_version=4))
@@ -105,13 +106,17 @@ def test_run_json_has_the_circumstances(found, out):
     assert all(notebook["seconds"] > 0 for notebook in facts["notebooks"])
 
 
-def test_pages_load_and_run_nothing(found, out):
+def test_pages_load_nothing_and_run_nothing_of_a_notebook(found, out):
+    own = template("page.js")
     for path in out.glob("*.html"):
         soup = page(out, path.stem)
-        assert not soup.select("script, link, iframe, object, embed")
+        assert [script.text for script in soup.select("script")] == [own] * (path.stem in NAMES)
+        assert not soup.select("link, iframe, object, embed")
         assert not [image for image in soup.select("[src]") if not image["src"].startswith("data:")]
-        assert soup.select_one("meta[http-equiv=Content-Security-Policy]")["content"].startswith("default-src 'none'")
-        assert "<script" not in path.read_text(encoding="utf-8")
+        policy = soup.select_one("meta[http-equiv=Content-Security-Policy]")["content"]
+        assert policy.startswith("default-src 'none'")
+        assert re.findall(r"script-src (.*?);", policy) == [f"'{policy_hash(own)}'"] * (path.stem in NAMES)
+        assert path.read_text(encoding="utf-8").count("<script") == (path.stem in NAMES)
 
 
 def test_alternative_text_survives(found, out):
@@ -130,7 +135,22 @@ def test_links_and_anchors(found, out):
     index = page(out, "index")
     links = [link["href"] for link in index.select("a")]
     assert {"good.html", "good.html#claim-M09", "liar.html#claim-M10", "bad.html#cell-3"} <= set(links)
-    assert all(page(out, link.split(".html")[0]).select_one("#" + link.split("#")[1]) for link in links if "#" in link)
+    for name in ("index", "claims", "glossary", *NAMES):
+        for link in (link["href"] for link in page(out, name).select("nav a, [href*='.html#']:not([href^=next])")):
+            target, _, anchor = link.partition("#")
+            assert page(out, target.removesuffix(".html")).select_one(f"[id='{anchor}']" if anchor else "*")
+
+
+def test_every_page_leads_to_every_other(found, out):
+    order = ["good", "bad", "liar", "dead", "seen"]
+    for name in ("index", "claims", "glossary", *NAMES):
+        bar = page(out, name).nav
+        assert [link["href"] for link in bar.select("li a")] == [f"{other}.html" for other in order]
+        assert {"index.html", "claims.html", "glossary.html"} <= {link["href"] for link in bar.select("a")}
+        assert [link["href"] for link in bar.select("[aria-current]")] == [f"{name}.html"]
+    beside = {rel: page(out, "bad").nav.select_one(f"[rel={rel}]")["href"] for rel in ("prev", "next")}
+    assert beside == {"prev": "good.html", "next": "liar.html"}
+    assert not page(out, "good").select("[rel=prev]")
 
 
 def test_the_index_says_it_all(found, out):
@@ -138,6 +158,8 @@ def test_the_index_says_it_all(found, out):
     text = " ".join(index.text.split())
     assert index.em.text == "answer"
     assert index.em.parent.a["href"] == "good.html"
+    assert [link["href"] for link in index.select("#proof a")] == ["seen.html#proof"]
+    assert index.select_one("#proof").text == "proved, or not"
     assert index.select_one("main > p").text.startswith("The answer")
     assert "Why is good here? See the next." in text
     assert "✓ ok" in text

@@ -115,6 +115,12 @@ def test_a_link_stands_at_the_first_use_and_nowhere_else():
 
 
 @pytest.mark.parametrize("path", OURS, ids=lambda path: path.stem)
+def test_names_of_the_kernel_are_set_as_code(path):
+    text = re.sub(r"`[^`]*`|^ {4}.*?$|https?://\S+|\]\([^)]*\)", "", "\n\n".join(prose(path)), flags=re.MULTILINE)
+    assert re.findall(r"\w*[a-z]\w*_\w+|\w+_\w*[a-z]\w*|\w+\(\)", text) == []
+
+
+@pytest.mark.parametrize("path", OURS, ids=lambda path: path.stem)
 def test_links_leave_the_text_as_it_was(path):
     cells = [{"cell_type": "markdown", "source": text} for text in prose(path)]
     link_words(cells)
