@@ -59,13 +59,13 @@ class Results:
             "notebooks": [asdict(outcome) for outcome in outcomes],
         }
         summary = Markup("".join(notebook.pop("summary") for notebook in found["notebooks"]))
-        site = Site.of(outcomes)
+        site = Site.of(outcome for outcome in outcomes if outcome.page)
         shown = {"title": "mmmodel: what this run found", "failures": failures, "summary": summary, "site": site}
         shown["slides"] = (self.out / "slides.html").exists()
         page = index.index(found, claims, missing, **shown)
         files = {self.out / "claims.csv": index.table(claims)}
         files |= {self.out / "claims.html": index.ledger(claims, missing, site)}
-        files |= {} if ended else {self.out / "glossary.html": glossary_page(site)}
+        files |= {self.out / "glossary.html": glossary_page(site)}
         if self.junit:
             files[self.junit] = junit(outcomes, self.start)
         if self.summary:
