@@ -42,9 +42,9 @@ def write_notebook(path, *cells):
 
 
 @contextmanager
-def served(log, *arguments, environment=None, seconds=60):
-    """Run `mmmodel ...`, with settings of its own, until it prints an address with a token: yields both."""
-    command = [sys.executable, "-m", "mmmodel.cli", *map(str, arguments)]
+def served(log, *arguments, environment=None, seconds=60, script=None):
+    """Run `mmmodel ...` (or a script like it), settings of its own, until it prints an address: yields both."""
+    command = [sys.executable, *([script] if script else ["-m", "mmmodel.cli"]), *map(str, arguments)]
     home = log.with_name("home")
     news = home / "lab/user-settings/@jupyterlab/apputils-extension/notification.jupyterlab-settings"
     news.parent.mkdir(parents=True, exist_ok=True)

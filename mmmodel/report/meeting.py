@@ -11,7 +11,7 @@ import socket
 import sys
 import tempfile
 import webbrowser
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -23,17 +23,16 @@ from tornado.httpserver import HTTPServer
 from tornado.ioloop import IOLoop
 from traitlets.config import Config
 from voila.app import Voila
+from voila.tornado.handler import TornadoVoilaHandler
 
 from ..show.glossary import link_words
 from . import environment
+from .gate import LOCAL, Kernels, Page, Policy, Site, in_one_line
 from .notebooks import UsageError, find, load
 from .page import parameters_of, template
 
-HOST = "127.0.0.1"
-POLICY = (
-    "default-src 'self' 'unsafe-inline' 'unsafe-eval' data: blob:; "
-    f"connect-src 'self' ws://{HOST}:*; frame-ancestors 'self'"
-)
+HOST = LOCAL[0]
+LOGS = ("tornado.application", "tornado.general", "asyncio")
 
 
 class Dashboard(Voila):  # type: ignore[misc]
@@ -43,9 +42,17 @@ class Dashboard(Voila):  # type: ignore[misc]
         super().__init__(**options)
         self.listener, self.port = listener, listener.getsockname()[1]
 
-    def listen(self) -> None:
+    def init_handlers(self) -> list[Any]:
+        """Voila's, with pages of our own."""
+        known = super().init_handlers()
+        return [(path, Page if handler is TornadoVoilaHandler else handler, *more) for path, handler, *more in known]
+
+    def start(self) -> None:
         """Serve until Ctrl-C or SIGTERM; then end the kernels."""
-        HTTPServer(self.app).add_socket(self.listener)
+        self.connection_dir = tempfile.mkdtemp(prefix="voila_")
+        self.app = Site(transforms=[Policy], **self.init_settings(), **self.tornado_settings)
+        self.app.add_handlers(".*$", self.init_handlers())
+        HTTPServer(self.app, max_body_size=1_000_000).add_socket(self.listener)
         self.ioloop = IOLoop.current()
         try:
             self.ioloop.start()
@@ -76,8 +83,10 @@ def with_parameters(notebook: Path, parameters: Mapping[str, object], folder: Pa
     return folder / notebook.name
 
 
-def serve(name: str, parameters: Mapping[str, object], port: int, browser: bool, theme: str) -> None:
-    """Serve a notebook, and those beside it, until Ctrl-C. Port 0 is a free one.
+def serve(
+    name: str, parameters: Mapping[str, object], port: int, browser: bool, theme: str, hosts: Sequence[str] = ()
+) -> None:
+    """Serve a notebook, and those beside it, until Ctrl-C. Port 0 is a free one; hosts: other names of this machine.
 
     Raises UsageError, before anything is started, for a notebook, a parameter or a port that cannot be.
     """
@@ -95,9 +104,11 @@ def serve(name: str, parameters: Mapping[str, object], port: int, browser: bool,
         with listener:
             listener.setblocking(False)
             token = secrets.token_urlsafe(24)
-            app = Dashboard(listener, config=_config(token, notebook.parent, theme), config_file_paths=[])
+            app = Dashboard(listener, config=_config(token, notebook.parent, theme, hosts), config_file_paths=[])
             app.initialize([])
             app.template_paths.insert(0, temporary)
+            for log in (app.log, *map(logging.getLogger, LOGS)):
+                log.addFilter(in_one_line)
             logging.getLogger("tornado.general").setLevel(logging.ERROR)  # it warns about Jupyter's time between pings
             url = f"http://{HOST}:{app.port}/voila/render/{quote(notebook.name)}?token={token}"
             print(f"{notebook.stem}, to whoever has this address; Ctrl-C ends it.\n\n    {url}\n", flush=True)
@@ -106,7 +117,7 @@ def serve(name: str, parameters: Mapping[str, object], port: int, browser: bool,
             app.start()
 
 
-def _config(token: str, root: Path, theme: str) -> Config:
+def _config(token: str, root: Path, theme: str, hosts: Sequence[str]) -> Config:
     """What Voila is told; the token is not on a command line, where others could read it."""
     voila: dict[str, Any] = {
         "ip": HOST,
@@ -114,12 +125,16 @@ def _config(token: str, root: Path, theme: str) -> Config:
         "root_dir": str(root),
         "open_browser": False,
         "log_level": "ERROR",
+        "tornado_settings": {"hosts": {*LOCAL, *hosts}},
     }
-    page = {"theme": theme, "strip_sources": True, "show_tracebacks": True, "prelaunch_hook": _linked}
+    page: dict[str, Any] = {"theme": theme, "strip_sources": True, "show_tracebacks": True, "prelaunch_hook": _linked}
+    page["multi_kernel_manager_class"] = Kernels
     # Kernels behind sockets in a private folder, not ports; the path of a socket may have about 100 characters.
     kernel = {"transport": "ipc" if len(tempfile.gettempdir()) < 30 else "tcp", "shutdown_wait_time": 1.0}
-    voila["tornado_settings"] = {"headers": {"Content-Security-Policy": POLICY}}
-    return Config({"Voila": voila, "VoilaConfiguration": page, "KernelManager": kernel})
+    kernel["autorestart"] = False  # it would know nothing of what its page shows
+    kernels = {"cull_idle_timeout": 60, "cull_interval": 10}
+    cookies = {"cookie_options": {"samesite": "Lax"}}
+    return Config(Voila=voila, VoilaConfiguration=page, KernelManager=kernel, Kernels=kernels, IdentityProvider=cookies)
 
 
 def _linked(request: object, notebook: Any, cwd: str) -> Any:
