@@ -25,11 +25,14 @@ from traitlets.config import Config
 from voila.app import Voila
 from voila.tornado.handler import TornadoVoilaHandler
 
+from ..data import rows
 from ..show.glossary import link_words
 from . import environment
 from .gate import LOCAL, Kernels, Page, Policy, Site, in_one_line
+from .minutes import Minutes
 from .notebooks import UsageError, find, load
 from .page import parameters_of, template
+from .visitors import Export, Meeting, Visitor
 
 HOST = LOCAL[0]
 LOGS = ("tornado.application", "tornado.general", "asyncio")
@@ -38,14 +41,18 @@ LOGS = ("tornado.application", "tornado.general", "asyncio")
 class Dashboard(Voila):  # type: ignore[misc]
     """Voila on a socket that is already there."""
 
-    def __init__(self, listener: socket.socket, **options: Any) -> None:
+    def __init__(self, listener: socket.socket, meeting: Meeting, **options: Any) -> None:
         super().__init__(**options)
-        self.listener, self.port = listener, listener.getsockname()[1]
+        self.listener, self.port, self.meeting = listener, listener.getsockname()[1], meeting
 
     def init_handlers(self) -> list[Any]:
         """Voila's, with pages of our own."""
-        known = super().init_handlers()
-        return [(path, Page if handler is TornadoVoilaHandler else handler, *more) for path, handler, *more in known]
+        known, ours = super().init_handlers(), {"meeting": self.meeting}
+        return [
+            (r"/mmmodel/visit/([\w-]+)", Visitor, ours),
+            (r"/mmmodel/minutes\.(md|txt)", Export, ours),
+            *((path, Page if handler is TornadoVoilaHandler else handler, *more) for path, handler, *more in known),
+        ]
 
     def start(self) -> None:
         """Serve until Ctrl-C or SIGTERM; then end the kernels."""
@@ -84,16 +91,24 @@ def with_parameters(notebook: Path, parameters: Mapping[str, object], folder: Pa
 
 
 def serve(
-    name: str, parameters: Mapping[str, object], port: int, browser: bool, theme: str, hosts: Sequence[str] = ()
+    name: str,
+    parameters: Mapping[str, object],
+    port: int,
+    browser: bool,
+    theme: str,
+    hosts: Sequence[str] = (),
+    minutes: Path = Path("minutes.json"),
 ) -> None:
     """Serve a notebook, and those beside it, until Ctrl-C. Port 0 is a free one; hosts: other names of this machine.
 
-    Raises UsageError, before anything is started, for a notebook, a parameter or a port that cannot be.
+    Raises UsageError, before anything is started, for a notebook, a parameter, a port or minutes that cannot be.
     """
     load(notebook := find(name))
+    meeting = Meeting(Minutes(minutes), [row["called"] for row in rows("patches") if row["called"]])
     with tempfile.TemporaryDirectory(prefix="mmmodel-") as temporary:
         folder = Path(temporary)
-        (folder / "index.html.j2").write_text(template("dashboard.html"), encoding="utf-8")
+        for part, file in {"index.html.j2": "dashboard.html", **{f: f for f in ("meeting.js", "meeting.css")}}.items():
+            (folder / part).write_text(template(file), encoding="utf-8")
         environment.isolate(folder / "jupyter")
         if parameters:
             notebook = with_parameters(notebook, parameters, folder)
@@ -104,14 +119,18 @@ def serve(
         with listener:
             listener.setblocking(False)
             token = secrets.token_urlsafe(24)
-            app = Dashboard(listener, config=_config(token, notebook.parent, theme, hosts), config_file_paths=[])
+            config = _config(token, notebook.parent, theme, hosts)
+            app = Dashboard(listener, meeting, config=config, config_file_paths=[])
             app.initialize([])
             app.template_paths.insert(0, temporary)
             for log in (app.log, *map(logging.getLogger, LOGS)):
                 log.addFilter(in_one_line)
             logging.getLogger("tornado.general").setLevel(logging.ERROR)  # it warns about Jupyter's time between pings
             url = f"http://{HOST}:{app.port}/voila/render/{quote(notebook.name)}?token={token}"
-            print(f"{notebook.stem}, to whoever has this address; Ctrl-C ends it.\n\n    {url}\n", flush=True)
+            print(
+                f"{notebook.stem}, to whoever has this address; minutes in {minutes}; Ctrl-C ends it.\n\n    {url}\n",
+                flush=True,
+            )
             if browser:
                 _open(url, folder / "open.html")
             app.start()

@@ -102,10 +102,7 @@ class Explorer:
         heading = [w.HTML("<b>patches</b>, as applied", layout={"flex": "1 1 100%"})] * bool(rows)
         for part in self.controls.values():
             part.layout.flex = "0 0 auto" if isinstance(part, w.Checkbox) else "1 1 100%"
-        first = []
-        if self.preset:
-            self.preset.layout.flex = "1 1 60%"
-            first = [self.preset, self.back, self.again]
+        first = [w.HBox([self.preset, self.back, self.again], layout={"flex": "1 1 100%"})] * bool(self.preset)
         self.top.layout.flex = "1 1 100%"
         right = [self.top, self.right] if self.check else [self.right]
         below = [self.top] * (not self.check)
