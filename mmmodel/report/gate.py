@@ -71,7 +71,7 @@ class Page(TornadoVoilaHandler):  # type: ignore[misc]
         asked = parse_qsl(self.request.query, keep_blank_values=True)
         if (kept := [pair for pair in asked if pair[0] != "token"]) != asked:
             self.redirect(f"{self.request.path}?{urlencode(kept)}".rstrip("?"))
-        elif len(self.kernel_manager) >= MOST:
+        elif len(self.kernel_manager) - self.kernel_manager.get_pool_size(path) >= MOST:
             self.set_status(503)
             self.finish(FULL.format(MOST))
         else:
@@ -79,7 +79,21 @@ class Page(TornadoVoilaHandler):  # type: ignore[misc]
 
 
 class Kernels(AsyncMappingKernelManager):
-    """A kernel whose page is lost is kept for a while: the connection may come back."""
+    """A kernel whose page is lost is kept for a while: the connection may come back.
+
+    The next page is made before it is asked for; its kernel's while begins when somebody has it.
+    """
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)  # type: ignore[no-untyped-call]
+        self.had = set[str]()
+
+    async def cull_kernel_if_idle(self, kernel_id: str) -> None:
+        """Asked of those that somebody has."""
+        if kernel_id not in self.had:
+            self.had.add(kernel_id)
+            self.get_kernel(kernel_id).last_activity = utcnow()  # type: ignore[attr-defined]
+        await super().cull_kernel_if_idle(kernel_id)  # type: ignore[no-untyped-call]
 
     def notify_disconnect(self, kernel_id: str) -> None:
         """The while begins when the connection ends."""

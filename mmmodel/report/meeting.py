@@ -12,21 +12,22 @@ import sys
 import tempfile
 import webbrowser
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 import nbformat
-from papermill.iorw import load_notebook_node
-from papermill.parameterize import parameterize_notebook
 from tornado.httpserver import HTTPServer
 from tornado.ioloop import IOLoop
 from traitlets.config import Config
 from voila.app import Voila
+from voila.request_info_handler import RequestInfoSocketHandler
 from voila.tornado.handler import TornadoVoilaHandler
 
 from ..data import rows
 from ..show.glossary import link_words
+from ..study.kept import FOLDER, model
 from . import environment
 from .gate import LOCAL, Kernels, Page, Policy, Site, in_one_line
 from .minutes import Minutes
@@ -35,6 +36,9 @@ from .page import parameters_of, template
 from .visitors import Export, Meeting, Visitor
 
 HOST = LOCAL[0]
+OURS = {TornadoVoilaHandler: Page}
+LEFT_OUT = (RequestInfoSocketHandler,)
+"""It tells anybody what was asked for."""
 LOGS = ("tornado.application", "tornado.general", "asyncio")
 
 
@@ -51,13 +55,15 @@ class Dashboard(Voila):  # type: ignore[misc]
         return [
             (r"/mmmodel/visit/([\w-]+)", Visitor, ours),
             (r"/mmmodel/minutes\.(md|txt)", Export, ours),
-            *((path, Page if handler is TornadoVoilaHandler else handler, *more) for path, handler, *more in known),
+            *((path, OURS.get(handler, handler), *more) for path, handler, *more in known if handler not in LEFT_OUT),
         ]
 
     def start(self) -> None:
         """Serve until Ctrl-C or SIGTERM; then end the kernels."""
         self.connection_dir = tempfile.mkdtemp(prefix="voila_")
         self.app = Site(transforms=[Policy], **self.init_settings(), **self.tornado_settings)
+        self.notebook_path = None  # named so far because a page of it, and of no other, is made before it is asked for
+        self.voila_configuration.prelaunch_hook = _linked  # now; Voila thinks that a page made before can have none
         self.app.add_handlers(".*$", self.init_handlers())
         HTTPServer(self.app, max_body_size=1_000_000).add_socket(self.listener)
         self.ioloop = IOLoop.current()
@@ -66,6 +72,7 @@ class Dashboard(Voila):  # type: ignore[misc]
         except KeyboardInterrupt:
             print("Stopping.", file=sys.stderr)
         finally:
+            logging.disable()  # what was still running is cut off
             self.stop()
 
 
@@ -74,6 +81,9 @@ def with_parameters(notebook: Path, parameters: Mapping[str, object], folder: Pa
 
     Raises UsageError for a parameter that the notebook does not have, or if it cannot be read.
     """
+    from papermill.iorw import load_notebook_node
+    from papermill.parameterize import parameterize_notebook
+
     for path in notebook.parent.glob("*.ipynb"):
         try:
             known = parameters_of(load(path)["cells"])
@@ -109,6 +119,7 @@ def serve(
         folder = Path(temporary)
         for part, file in {"index.html.j2": "dashboard.html", **{f: f for f in ("meeting.js", "meeting.css")}}.items():
             (folder / part).write_text(template(file), encoding="utf-8")
+        _keep_verdicts()
         environment.isolate(folder / "jupyter")
         if parameters:
             notebook = with_parameters(notebook, parameters, folder)
@@ -119,7 +130,7 @@ def serve(
         with listener:
             listener.setblocking(False)
             token = secrets.token_urlsafe(24)
-            config = _config(token, notebook.parent, theme, hosts)
+            config = _config(token, notebook, theme, hosts)
             app = Dashboard(listener, meeting, config=config, config_file_paths=[])
             app.initialize([])
             app.template_paths.insert(0, temporary)
@@ -136,17 +147,18 @@ def serve(
             app.start()
 
 
-def _config(token: str, root: Path, theme: str, hosts: Sequence[str]) -> Config:
+def _config(token: str, notebook: Path, theme: str, hosts: Sequence[str]) -> Config:
     """What Voila is told; the token is not on a command line, where others could read it."""
     voila: dict[str, Any] = {
         "ip": HOST,
         "token": token,
-        "root_dir": str(root),
+        "root_dir": str(notebook.parent),
+        "notebook_path": str(notebook),
         "open_browser": False,
         "log_level": "ERROR",
         "tornado_settings": {"hosts": {*LOCAL, *hosts}},
     }
-    page: dict[str, Any] = {"theme": theme, "strip_sources": True, "show_tracebacks": True, "prelaunch_hook": _linked}
+    page: dict[str, Any] = {"theme": theme, "strip_sources": True, "show_tracebacks": True, "preheat_kernel": True}
     page["multi_kernel_manager_class"] = Kernels
     # Kernels behind sockets in a private folder, not ports; the path of a socket may have about 100 characters.
     kernel = {"transport": "ipc" if len(tempfile.gettempdir()) < 30 else "tcp", "shutdown_wait_time": 1.0}
@@ -154,6 +166,16 @@ def _config(token: str, root: Path, theme: str, hosts: Sequence[str]) -> Config:
     kernels = {"cull_idle_timeout": 60, "cull_interval": 10}
     cookies = {"cookie_options": {"samesite": "Lax"}}
     return Config(Voila=voila, VoilaConfiguration=page, KernelManager=kernel, Kernels=kernels, IdentityProvider=cookies)
+
+
+def _keep_verdicts() -> None:
+    """What one kernel worked out, the others need not; nor those of the next meeting, if the model is the same."""
+    import platformdirs
+
+    folder = platformdirs.user_cache_path("mmmodel", appauthor=False) / "verdicts" / model()
+    with suppress(OSError):
+        folder.mkdir(parents=True, exist_ok=True)
+        os.environ[FOLDER] = str(folder)
 
 
 def _linked(request: object, notebook: Any, cwd: str) -> Any:
