@@ -45,7 +45,7 @@ class Minutes:
 
     def _read(self, kept: Mapping[str, list[Entry]]) -> None:
         for kind, entries in kept.items():
-            for entry in entries:
+            for entry in entries if choose("kind of entry", kind, KINDS) else ():
                 self._take(kind, entry, entry["at"])
 
     def add(self, kind: str, words: Mapping[str, object]) -> None:
@@ -58,6 +58,8 @@ class Minutes:
 
     def _take(self, kind: str, words: Mapping[str, object], at: str) -> None:
         said = {name: _text(name, words.get(name, "")) for name in KINDS[choose("kind of entry", kind, KINDS)]}
+        if not said[KINDS[kind][0]]:
+            raise ValueError(f"{kind}: {KINDS[kind][0]} is empty")
         if kind == "votes":
             choose("vote", said["vote"], VOTES)
         here = self.entries[kind]

@@ -79,7 +79,7 @@ class Visitor(WebSocketMixin, WebSocketHandler, JupyterHandler):
         if "state" in asked and self.name == meeting.presenter:
             meeting.shown = str(asked["state"])[:1000]
         if "add" in asked:
-            meeting.minutes.add(asked["add"], asked["words"])
+            meeting.minutes.add(asked["add"], asked.get("words", {}))
         meeting.tell()
 
     async def live(self) -> None:
