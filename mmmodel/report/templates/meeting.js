@@ -60,7 +60,7 @@
     for (const form of document.querySelectorAll('#mm-meeting form')) {
       form.onsubmit = event => {
         event.preventDefault()
-        add(form.name, { state: now ?? '', ...Object.fromEntries(new FormData(form)) })
+        add(form.getAttribute('name'), { state: now ?? '', ...Object.fromEntries(new FormData(form)) })
         for (const typed of form.querySelectorAll('textarea')) typed.value = ''
       }
     }
