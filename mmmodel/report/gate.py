@@ -5,6 +5,7 @@ A kernel belongs to a page: it ends with it, or a minute after nobody is connect
 
 import logging
 import re
+from subprocess import DEVNULL
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
@@ -87,6 +88,10 @@ class Kernels(AsyncMappingKernelManager):
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)  # type: ignore[no-untyped-call]
         self.had = set[str]()
+
+    async def start_kernel(self, **options: Any) -> str:  # type: ignore[override]
+        """What it complains of is not for the chair's terminal; what fails in a cell is on its page."""
+        return await super().start_kernel(stderr=DEVNULL, **options)
 
     async def cull_kernel_if_idle(self, kernel_id: str) -> None:
         """Asked of those that somebody has."""

@@ -163,7 +163,8 @@ def _config(token: str, notebook: Path, theme: str, hosts: Sequence[str]) -> Con
     # Kernels behind sockets in a private folder, not ports; the path of a socket may have about 100 characters.
     kernel = {"transport": "ipc" if len(tempfile.gettempdir()) < 30 else "tcp", "shutdown_wait_time": 1.0}
     kernel["autorestart"] = False  # it would know nothing of what its page shows
-    kernels = {"cull_idle_timeout": 60, "cull_interval": 10}
+    # The next page is not made while the one before may still be.
+    kernels = {"cull_idle_timeout": 60, "cull_interval": 10, "fill_delay": 15.0}
     cookies = {"cookie_options": {"samesite": "Lax"}}
     return Config(Voila=voila, VoilaConfiguration=page, KernelManager=kernel, Kernels=kernels, IdentityProvider=cookies)
 

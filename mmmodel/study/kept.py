@@ -20,7 +20,8 @@ PACKAGE = Path(__file__).parents[1]
 def model() -> str:
     """Which model this is: everything that it is made of, its data, and Python."""
     found = sha256(sys.version.encode())
-    for path in sorted([*PACKAGE.rglob("*.py"), *data_files()]):
+    rooms = [path for room in ("kernel", "build", "explore", "study") for path in PACKAGE.glob(f"{room}/*.py")]
+    for path in sorted([*rooms, *PACKAGE.glob("*.py"), *data_files()]):
         found.update(path.read_bytes())
     return found.hexdigest()[:16]
 

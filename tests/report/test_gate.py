@@ -87,11 +87,13 @@ def test_a_page_ends_its_kernel(meeting):
     """As Voila's script asks for it when a tab is closed or loaded again."""
     visitor, process, _ = meeting
     kernel = re.search(r'"kernelId": "([\w-]+)"', visitor.enter().text)[1]
-    assert len(psutil.Process(process.pid).children()) == 1
+    its = min(
+        psutil.Process(process.pid).children(), key=psutil.Process.create_time
+    )  # another may be for the next page
     xsrf = next(c.value for c in visitor.cookies if c.name == "_xsrf")
     assert visitor.ask(f"/voila/api/shutdown/{kernel}", "POST", b"").status == 403
     assert visitor.ask(f"/voila/api/shutdown/{kernel}", "POST", f"_xsrf={xsrf}".encode()).status == 204
-    assert psutil.Process(process.pid).children() == []
+    assert psutil.wait_procs([its], timeout=30)[1] == []
 
 
 def test_a_bad_request_is_one_line(meeting):
@@ -126,4 +128,4 @@ def test_there_is_room_for_so_many(tmp_path):
         answer = visitor.enter()
         assert answer.status == 503
         assert "The meeting is full" in answer.text
-        assert len(psutil.Process(process.pid).children()) == 1
+        assert len(psutil.Process(process.pid).children()) <= 2, "its own, and that of the next page"

@@ -32,7 +32,7 @@
     const old = heard && Date.now() - heard > 2500
     const lost = box() && kernel?.readyState !== 1
     const words = !alive ? GONE : old || lost ? CUT : ''
-    document.body.classList.toggle('mm-cut', Boolean(words))
+    document.documentElement.classList.toggle('mm-cut', Boolean(words))
     const gone = find('#mm-gone')
     if (gone && gone.firstChild.textContent !== words) gone.firstChild.textContent = words
     if (!line && find('#jupyter-config-data') && find('#mm-meeting')) begin()
