@@ -8,8 +8,13 @@ import socket
 import subprocess
 import sys
 import time
+import urllib.error
+import urllib.request
 from contextlib import contextmanager
+from email.message import Message
+from http.cookiejar import CookieJar
 from pathlib import Path
+from typing import NamedTuple
 
 ROOT = Path(__file__).parents[1]
 CHROMIUM = ["--no-sandbox", "--disable-background-networking"]
@@ -95,3 +100,34 @@ def lab_options(folder):
     """What to give `mmmodel lab` here."""
     quiet = ["--no-browser", "--allow-root", f"--port={free_port()}", "--ServerApp.port_retries=0"]
     return ["lab", "--", *quiet, f"--notebook-dir={folder}", "--ServerApp.log_level=WARN"]
+
+
+class Answer(NamedTuple):
+    status: int
+    headers: Message
+    text: str
+
+
+class Visitor:
+    """A browser that keeps cookies; a redirection is not followed unless asked for."""
+
+    def __init__(self, url):
+        self.server, self.path, self.token = re.fullmatch(r"(http://127.0.0.1:\d+)(/.*)\?token=(.*)", url).groups()
+        self.cookies = CookieJar()
+
+    def ask(self, path, method="GET", body=None, follow=False, **headers):
+        class Stay(urllib.request.HTTPRedirectHandler):
+            def redirect_request(self, *args):
+                return None
+
+        handlers = [urllib.request.HTTPCookieProcessor(self.cookies), *([] if follow else [Stay])]
+        request = urllib.request.Request(self.server + path, body, headers, method=method)
+        try:
+            answer = urllib.request.build_opener(*handlers).open(request, timeout=120)
+        except urllib.error.HTTPError as error:
+            answer = error
+        with answer:
+            return Answer(answer.status, answer.headers, answer.read().decode(errors="replace"))
+
+    def enter(self):
+        return self.ask(f"{self.path}?token={self.token}", follow=True)

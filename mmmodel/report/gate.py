@@ -5,11 +5,11 @@ A kernel belongs to a page: it ends with it, or a minute after nobody is connect
 
 import logging
 import re
+from datetime import UTC, datetime
 from subprocess import DEVNULL
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
-from jupyter_client.session import utcnow
 from jupyter_server.services.kernels.kernelmanager import AsyncMappingKernelManager
 from tornado.httputil import HTTPHeaders, HTTPServerRequest, split_host_and_port
 from tornado.log import access_log
@@ -63,7 +63,7 @@ class Policy(OutputTransform):
         return status_code, headers, chunk
 
 
-class Page(TornadoVoilaHandler):  # type: ignore[misc]
+class Door(TornadoVoilaHandler):  # type: ignore[misc]
     """A notebook, as long as there is room; the token is exchanged for a cookie."""
 
     async def get(self, path: str | None = None) -> None:
@@ -97,14 +97,14 @@ class Kernels(AsyncMappingKernelManager):
         """Asked of those that somebody has."""
         if kernel_id not in self.had:
             self.had.add(kernel_id)
-            self.get_kernel(kernel_id).last_activity = utcnow()  # type: ignore[attr-defined]
+            self.get_kernel(kernel_id).last_activity = datetime.now(UTC)  # type: ignore[attr-defined]
         await super().cull_kernel_if_idle(kernel_id)  # type: ignore[no-untyped-call]
 
     def notify_disconnect(self, kernel_id: str) -> None:
         """The while begins when the connection ends."""
         super().notify_disconnect(kernel_id)  # type: ignore[no-untyped-call]
         if kernel_id in self:
-            self.get_kernel(kernel_id).last_activity = utcnow()  # type: ignore[attr-defined]
+            self.get_kernel(kernel_id).last_activity = datetime.now(UTC)  # type: ignore[attr-defined]
 
 
 def in_one_line(record: logging.LogRecord) -> bool:

@@ -27,16 +27,16 @@ from voila.tornado.handler import TornadoVoilaHandler
 
 from ..data import rows
 from ..show.glossary import link_words
-from ..study.kept import FOLDER, model
+from ..study.kept import FOLDER, this_model
 from . import environment
-from .gate import LOCAL, Kernels, Page, Policy, Site, in_one_line
+from .gate import LOCAL, Door, Kernels, Policy, Site, in_one_line
 from .minutes import Minutes
 from .notebooks import UsageError, find, load
 from .page import parameters_of, template
 from .visitors import Export, Meeting, Visitor
 
 HOST = LOCAL[0]
-OURS = {TornadoVoilaHandler: Page}
+OURS = {TornadoVoilaHandler: Door}
 LEFT_OUT = (RequestInfoSocketHandler,)
 """It tells anybody what was asked for."""
 LOGS = ("tornado.application", "tornado.general", "asyncio")
@@ -173,7 +173,7 @@ def _keep_verdicts() -> None:
     """What one kernel worked out, the others need not; nor those of the next meeting, if the model is the same."""
     import platformdirs
 
-    folder = platformdirs.user_cache_path("mmmodel", appauthor=False) / "verdicts" / model()
+    folder = platformdirs.user_cache_path("mmmodel", appauthor=False) / "verdicts" / this_model()
     with suppress(OSError):
         folder.mkdir(parents=True, exist_ok=True)
         os.environ[FOLDER] = str(folder)

@@ -3,7 +3,6 @@
 import json
 from typing import Any
 
-from jupyter_core.utils import ensure_async
 from jupyter_server.base.handlers import JupyterHandler
 from jupyter_server.base.websocket import WebSocketMixin
 from tornado.ioloop import PeriodicCallback
@@ -85,7 +84,8 @@ class Visitor(WebSocketMixin, WebSocketHandler, JupyterHandler):
     async def live(self) -> None:
         """A sign of life: of the connection, and of the kernel."""
         kernels = self.kernel_manager
-        self.hear(alive=self.kernel in kernels and await ensure_async(kernels.get_kernel(self.kernel).is_alive()))
+        known = self.kernel in kernels
+        self.hear(alive=known and await kernels.get_kernel(self.kernel).is_alive())  # type: ignore[misc]
 
     def hear(self, **news: Any) -> None:
         """Tell this page; it may just have gone."""

@@ -29,7 +29,7 @@ def query(build: Build) -> str:
     return "&".join([*said, f"patches={patches}"])
 
 
-def asked(text: str, now: Build, offers: Offers) -> tuple[Build, list[str]]:
+def build_asked(text: str, now: Build, offers: Offers) -> tuple[Build, list[str]]:
     """The build that a query asks for, and what it asks in vain: what is allowed.
 
     What it does not name is as now; with an arch, thp and debug_vm are as usual.

@@ -102,7 +102,8 @@ class Explorer:
         heading = [w.HTML("<b>patches</b>, as applied", layout={"flex": "1 1 100%"})] * bool(rows)
         for part in self.controls.values():
             part.layout.flex = "0 0 auto" if isinstance(part, w.Checkbox) else "1 1 100%"
-        first = [w.HBox([self.preset, self.back, self.again], layout={"flex": "1 1 100%"})] * bool(self.preset)
+        above = [self.preset, self.back, self.again] if self.preset else []
+        first = [w.HBox(above, layout={"flex": "1 1 100%"})] * bool(above)
         self.top.layout.flex = "1 1 100%"
         right = [self.top, self.right] if self.check else [self.right]
         below = [self.top] * (not self.check)
@@ -144,7 +145,7 @@ class Explorer:
             return
         offers = {name: getattr(control, "options", (True, False)) for name, control in self.controls.items()}
         offers |= {"patches": list(self.patches)} if self.patches else {}
-        build, vain = states.asked(change["new"], self.now, offers)
+        build, vain = states.build_asked(change["new"], self.now, offers)
         self.set(build)
         if vain:
             said = (tag("p", line, role="alert", style=WRAPPED) for line in ("In the address:", *vain))

@@ -17,7 +17,7 @@ FOLDER = "MMMODEL_KEPT"
 PACKAGE = Path(__file__).parents[1]
 
 
-def model() -> str:
+def this_model() -> str:
     """Which model this is: everything that it is made of, its data, and Python."""
     found = sha256(sys.version.encode())
     rooms = [path for room in ("kernel", "build", "explore", "study") for path in PACKAGE.glob(f"{room}/*.py")]

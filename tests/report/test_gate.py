@@ -3,50 +3,15 @@
 import logging
 import re
 import sys
-import urllib.request
-from email.message import Message
-from http.cookiejar import CookieJar
-from typing import NamedTuple
 
 import psutil
 import pytest
-from serving import served, write_notebook
+from serving import Visitor, served, write_notebook
 
 pytest.importorskip("voila", reason="pip install 'mmmodel[meeting]'")
 from mmmodel.report.gate import in_one_line
 
 pytestmark = pytest.mark.slow
-
-
-class Answer(NamedTuple):
-    status: int
-    headers: Message
-    text: str
-
-
-class Visitor:
-    """A browser that keeps cookies; a redirection is not followed unless asked for."""
-
-    def __init__(self, url):
-        self.server, self.path, self.token = re.fullmatch(r"(http://127.0.0.1:\d+)(/.*)\?token=(.*)", url).groups()
-        self.cookies = CookieJar()
-
-    def ask(self, path, method="GET", body=None, follow=False, **headers):
-        class Stay(urllib.request.HTTPRedirectHandler):
-            def redirect_request(self, *args):
-                return None
-
-        handlers = [urllib.request.HTTPCookieProcessor(self.cookies), *([] if follow else [Stay])]
-        request = urllib.request.Request(self.server + path, body, headers, method=method)
-        try:
-            answer = urllib.request.build_opener(*handlers).open(request, timeout=120)
-        except urllib.error.HTTPError as error:
-            answer = error
-        with answer:
-            return Answer(answer.status, answer.headers, answer.read().decode(errors="replace"))
-
-    def enter(self):
-        return self.ask(f"{self.path}?token={self.token}", follow=True)
 
 
 @pytest.fixture(scope="module")

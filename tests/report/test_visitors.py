@@ -7,8 +7,7 @@ from contextlib import contextmanager
 
 import psutil
 import pytest
-from report.test_gate import Visitor
-from serving import served, write_notebook
+from serving import Visitor, served, write_notebook
 
 pytest.importorskip("voila", reason="pip install 'mmmodel[meeting]'")
 from websockets.exceptions import InvalidStatus

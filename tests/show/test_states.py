@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 import mmmodel as mm
 from mmmodel.kernel.arches import ARCHES
 from mmmodel.kernel.versions import VERSIONS
-from mmmodel.show.states import History, asked, query
+from mmmodel.show.states import History, build_asked, query
 from mmmodel.show.toggles import Explorer
 
 OFFERS = {
@@ -33,15 +33,15 @@ def test_a_query_reads_like_the_toggles():
     )
 )  # fmt: skip
 def test_a_query_brings_its_build_back(build):
-    assert asked("?" + query(build), mm.Build(patches=["q4"], debug_vm=True, thp=False), OFFERS) == (build, [])
+    assert build_asked("?" + query(build), mm.Build(patches=["q4"], debug_vm=True, thp=False), OFFERS) == (build, [])
 
 
 def test_what_is_not_named_is_as_now():
     now = mm.Build("v4.9", "x86", patches=["q3"])
-    assert asked("swap=n", now, OFFERS) == (mm.Build("v4.9", "x86", False, patches=["q3"]), [])
-    assert asked("debug_vm=y", now, OFFERS) == (mm.Build("v4.9", "x86", debug_vm=True, patches=["q3"]), [])
-    assert asked("theme=dark&token=x", now, OFFERS) == (now, [])
-    assert asked("arch=alpha", now, OFFERS)[0].thp is False, "THP follows the arch"
+    assert build_asked("swap=n", now, OFFERS) == (mm.Build("v4.9", "x86", False, patches=["q3"]), [])
+    assert build_asked("debug_vm=y", now, OFFERS) == (mm.Build("v4.9", "x86", debug_vm=True, patches=["q3"]), [])
+    assert build_asked("theme=dark&token=x", now, OFFERS) == (now, [])
+    assert build_asked("arch=alpha", now, OFFERS)[0].thp is False, "THP follows the arch"
 
 
 @pytest.mark.parametrize(
@@ -56,7 +56,7 @@ def test_what_is_not_named_is_as_now():
     ],
 )
 def test_what_is_asked_in_vain(text, said):
-    build, (line,) = asked(text, mm.Build(), OFFERS)
+    build, (line,) = build_asked(text, mm.Build(), OFFERS)
     assert line.startswith(said)
     assert build in (mm.Build(), mm.Build(patches=["q2"]))
 
