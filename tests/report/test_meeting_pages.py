@@ -26,7 +26,9 @@ def browser(chromium):
 
 @pytest.fixture
 def meeting(tmp_path):
-    notebook = write_notebook(tmp_path / "mine.ipynb", cell("code", "explore", EXPLORER))
+    notebook = write_notebook(
+        tmp_path / "mine.ipynb", cell("code", "explore", EXPLORER), cell("markdown", "long", "\n\n".join("word" * 99))
+    )
     arguments = ["meeting", notebook, "--no-browser", "--minutes", tmp_path / "minutes.json"]
     with served(tmp_path / "log", *arguments) as (url, process):
         yield url, process, tmp_path
@@ -72,9 +74,12 @@ def test_a_kernel_that_is_gone(browser, meeting):
     shows(page, state := "version=v4.6&arch=x86&swap=y&patches=")
     page.wait_for_timeout(3 * SECONDS)
     before = kernels(process)
+    page.keyboard.press("End")
     for child in psutil.Process(process.pid).children():
         child.kill()
-    page.get_by_role("alert").filter(has_text="nothing answers").wait_for(timeout=3 * SECONDS)
+    gone = page.get_by_role("alert").filter(has_text="nothing answers")
+    gone.wait_for(timeout=3 * SECONDS)
+    assert gone.bounding_box()["y"] == 0, "seen wherever one is"
     page.get_by_role("button", name="Load this page again").click()
     playwright.expect(page.locator("#mm-gone")).to_be_hidden()
     page.wait_for_timeout(5 * SECONDS)

@@ -53,6 +53,7 @@
   }
 
   function begin () {
+    document.documentElement.append(find('#mm-gone'), find('#mm-meeting')) // in the body `fixed` is not fixed
     part('[name=present]').onclick = () => send({ present: true, state: now })
     part('[name=note]').onclick = note
     part('[name=follow]').onchange = follow
