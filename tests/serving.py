@@ -8,8 +8,13 @@ import socket
 import subprocess
 import sys
 import time
+import urllib.error
+import urllib.request
 from contextlib import contextmanager
+from email.message import Message
+from http.cookiejar import CookieJar
 from pathlib import Path
+from typing import NamedTuple
 
 ROOT = Path(__file__).parents[1]
 CHROMIUM = ["--no-sandbox", "--disable-background-networking"]
@@ -42,14 +47,17 @@ def write_notebook(path, *cells):
 
 
 @contextmanager
-def served(log, *arguments, environment=None, seconds=60):
-    """Run `mmmodel ...`, with settings of its own, until it prints an address with a token: yields both."""
-    command = [sys.executable, "-m", "mmmodel.cli", *map(str, arguments)]
+def served(log, *arguments, environment=None, seconds=60, script=None):
+    """Run `mmmodel ...` (or a script like it), settings of its own, until it prints an address: yields both."""
+    command = [sys.executable, *([script] if script else ["-m", "mmmodel.cli"]), *map(str, arguments)]
     home = log.with_name("home")
     news = home / "lab/user-settings/@jupyterlab/apputils-extension/notification.jupyterlab-settings"
     news.parent.mkdir(parents=True, exist_ok=True)
     news.write_text('{"fetchNews": "false"}', encoding="utf-8")
-    own = {name: str(home) for name in ("JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "IPYTHONDIR", "XDG_DATA_HOME")}
+    own = {
+        name: str(home)
+        for name in ("JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "IPYTHONDIR", "XDG_DATA_HOME", "XDG_CACHE_HOME")
+    }
     env = {**os.environ, **own, "JUPYTER_PREFER_ENV_PATH": "1", **(environment or {})}
     with log.open("w") as output:
         # Not in the process group of the tests: Ctrl-C there ends the server here, below.
@@ -92,3 +100,34 @@ def lab_options(folder):
     """What to give `mmmodel lab` here."""
     quiet = ["--no-browser", "--allow-root", f"--port={free_port()}", "--ServerApp.port_retries=0"]
     return ["lab", "--", *quiet, f"--notebook-dir={folder}", "--ServerApp.log_level=WARN"]
+
+
+class Answer(NamedTuple):
+    status: int
+    headers: Message
+    text: str
+
+
+class Visitor:
+    """A browser that keeps cookies; a redirection is not followed unless asked for."""
+
+    def __init__(self, url):
+        self.server, self.path, self.token = re.fullmatch(r"(http://127.0.0.1:\d+)(/.*)\?token=(.*)", url).groups()
+        self.cookies = CookieJar()
+
+    def ask(self, path, method="GET", body=None, follow=False, **headers):
+        class Stay(urllib.request.HTTPRedirectHandler):
+            def redirect_request(self, *args):
+                return None
+
+        handlers = [urllib.request.HTTPCookieProcessor(self.cookies), *([] if follow else [Stay])]
+        request = urllib.request.Request(self.server + path, body, headers, method=method)
+        try:
+            answer = urllib.request.build_opener(*handlers).open(request, timeout=120)
+        except urllib.error.HTTPError as error:
+            answer = error
+        with answer:
+            return Answer(answer.status, answer.headers, answer.read().decode(errors="replace"))
+
+    def enter(self):
+        return self.ask(f"{self.path}?token={self.token}", follow=True)

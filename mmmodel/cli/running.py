@@ -96,18 +96,22 @@ def run(notebooks: tuple[str, ...], given: dict[str, Any], output: Path, paramet
 @click.option("--port", type=click.IntRange(0, 65535), default=0, help="Default: a free one.")
 @click.option("--no-browser", is_flag=True, help="Only print the address.")
 @click.option("--theme", type=click.Choice(["light", "dark"]), default="light", show_default=True)
-def meeting(given: dict[str, Any], notebook: str, port: int, no_browser: bool, theme: str) -> None:
+@click.option("--host-name", "hosts", multiple=True, metavar="NAME", help="Another name that a tunnel or proxy has.")
+@click.option("--minutes", type=PATH, default=Path("minutes.json"), show_default=True, help="Where they are kept.")
+def meeting(given: dict[str, Any], notebook: str, port: int, no_browser: bool, theme: str,
+            hosts: tuple[str, ...], minutes: Path) -> None:  # fmt: skip
     """Serve NOTEBOOK (name, number or path; the decision by default) as a dashboard, without code (extra: meeting).
 
     Example: mmmodel meeting 03 --arch x86 --port 8890
     """
+    environment.without_grammars()
     try:
         from ..report.meeting import serve
     except ImportError as error:
         if (error.name or "").split(".")[0] != "voila":
             raise
         raise UsageError("meeting needs the extra: pip install 'mmmodel[meeting]'") from None
-    serve(notebook, given, port, not no_browser, theme)
+    serve(notebook, given, port, not no_browser, theme, hosts, minutes)
 
 
 @click.command("live")

@@ -11,47 +11,68 @@ import socket
 import sys
 import tempfile
 import webbrowser
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 import nbformat
-from papermill.iorw import load_notebook_node
-from papermill.parameterize import parameterize_notebook
 from tornado.httpserver import HTTPServer
 from tornado.ioloop import IOLoop
 from traitlets.config import Config
 from voila.app import Voila
+from voila.request_info_handler import RequestInfoSocketHandler
+from voila.tornado.handler import TornadoVoilaHandler
 
+from ..data import rows
 from ..show.glossary import link_words
+from ..study.kept import FOLDER, this_model
 from . import environment
+from .gate import LOCAL, Door, Kernels, Policy, Site, in_one_line
+from .minutes import Minutes
 from .notebooks import UsageError, find, load
 from .page import parameters_of, template
+from .visitors import Export, Meeting, Visitor
 
-HOST = "127.0.0.1"
-POLICY = (
-    "default-src 'self' 'unsafe-inline' 'unsafe-eval' data: blob:; "
-    f"connect-src 'self' ws://{HOST}:*; frame-ancestors 'self'"
-)
+HOST = LOCAL[0]
+OURS = {TornadoVoilaHandler: Door}
+LEFT_OUT = (RequestInfoSocketHandler,)
+"""It tells anybody what was asked for."""
+LOGS = ("tornado.application", "tornado.general", "asyncio")
 
 
 class Dashboard(Voila):  # type: ignore[misc]
     """Voila on a socket that is already there."""
 
-    def __init__(self, listener: socket.socket, **options: Any) -> None:
+    def __init__(self, listener: socket.socket, meeting: Meeting, **options: Any) -> None:
         super().__init__(**options)
-        self.listener, self.port = listener, listener.getsockname()[1]
+        self.listener, self.port, self.meeting = listener, listener.getsockname()[1], meeting
 
-    def listen(self) -> None:
+    def init_handlers(self) -> list[Any]:
+        """Voila's, with pages of our own."""
+        known, ours = super().init_handlers(), {"meeting": self.meeting}
+        return [
+            (r"/mmmodel/visit/([\w-]+)", Visitor, ours),
+            (r"/mmmodel/minutes\.(md|txt)", Export, ours),
+            *((path, OURS.get(handler, handler), *more) for path, handler, *more in known if handler not in LEFT_OUT),
+        ]
+
+    def start(self) -> None:
         """Serve until Ctrl-C or SIGTERM; then end the kernels."""
-        HTTPServer(self.app).add_socket(self.listener)
+        self.connection_dir = tempfile.mkdtemp(prefix="voila_")
+        self.app = Site(transforms=[Policy], **self.init_settings(), **self.tornado_settings)
+        self.notebook_path = None  # named so far because a page of it, and of no other, is made before it is asked for
+        self.voila_configuration.prelaunch_hook = _linked  # now; Voila thinks that a page made before can have none
+        self.app.add_handlers(".*$", self.init_handlers())
+        HTTPServer(self.app, max_body_size=1_000_000).add_socket(self.listener)
         self.ioloop = IOLoop.current()
         try:
             self.ioloop.start()
         except KeyboardInterrupt:
             print("Stopping.", file=sys.stderr)
         finally:
+            logging.disable()  # what was still running is cut off
             self.stop()
 
 
@@ -60,6 +81,9 @@ def with_parameters(notebook: Path, parameters: Mapping[str, object], folder: Pa
 
     Raises UsageError for a parameter that the notebook does not have, or if it cannot be read.
     """
+    from papermill.iorw import load_notebook_node
+    from papermill.parameterize import parameterize_notebook
+
     for path in notebook.parent.glob("*.ipynb"):
         try:
             known = parameters_of(load(path)["cells"])
@@ -76,16 +100,27 @@ def with_parameters(notebook: Path, parameters: Mapping[str, object], folder: Pa
     return folder / notebook.name
 
 
-def serve(name: str, parameters: Mapping[str, object], port: int, browser: bool, theme: str) -> None:
-    """Serve a notebook, and those beside it, until Ctrl-C. Port 0 is a free one.
+def serve(
+    name: str,
+    parameters: Mapping[str, object],
+    port: int,
+    browser: bool,
+    theme: str,
+    hosts: Sequence[str] = (),
+    minutes: Path = Path("minutes.json"),
+) -> None:
+    """Serve a notebook, and those beside it, until Ctrl-C. Port 0 is a free one; hosts: other names of this machine.
 
-    Raises UsageError, before anything is started, for a notebook, a parameter or a port that cannot be.
+    Raises UsageError, before anything is started, for a notebook, a parameter, a port or minutes that cannot be.
     """
     load(notebook := find(name))
+    meeting = Meeting(Minutes(minutes), [row["called"] for row in rows("patches") if row["called"]])
     with tempfile.TemporaryDirectory(prefix="mmmodel-") as temporary:
         folder = Path(temporary)
-        (folder / "index.html.j2").write_text(template("dashboard.html"), encoding="utf-8")
-        (folder / "shown.html").write_text(template("shown.html"), encoding="utf-8")
+        parts = dict.fromkeys(("shown.html", "meeting.js", "meeting.css")) | {"index.html.j2": "dashboard.html"}
+        for part, file in parts.items():
+            (folder / part).write_text(template(file or part), encoding="utf-8")
+        _keep_verdicts()
         environment.isolate(folder / "jupyter")
         if parameters:
             notebook = with_parameters(notebook, parameters, folder)
@@ -96,31 +131,53 @@ def serve(name: str, parameters: Mapping[str, object], port: int, browser: bool,
         with listener:
             listener.setblocking(False)
             token = secrets.token_urlsafe(24)
-            app = Dashboard(listener, config=_config(token, notebook.parent, theme), config_file_paths=[])
+            config = _config(token, notebook, theme, hosts)
+            app = Dashboard(listener, meeting, config=config, config_file_paths=[])
             app.initialize([])
             app.template_paths.insert(0, temporary)
+            for log in (app.log, *map(logging.getLogger, LOGS)):
+                log.addFilter(in_one_line)
             logging.getLogger("tornado.general").setLevel(logging.ERROR)  # it warns about Jupyter's time between pings
             url = f"http://{HOST}:{app.port}/voila/render/{quote(notebook.name)}?token={token}"
-            print(f"{notebook.stem}, to whoever has this address; Ctrl-C ends it.\n\n    {url}\n", flush=True)
+            print(
+                f"{notebook.stem}, to whoever has this address; minutes in {minutes}; Ctrl-C ends it.\n\n    {url}\n",
+                flush=True,
+            )
             if browser:
                 _open(url, folder / "open.html")
             app.start()
 
 
-def _config(token: str, root: Path, theme: str) -> Config:
+def _config(token: str, notebook: Path, theme: str, hosts: Sequence[str]) -> Config:
     """What Voila is told; the token is not on a command line, where others could read it."""
     voila: dict[str, Any] = {
         "ip": HOST,
         "token": token,
-        "root_dir": str(root),
+        "root_dir": str(notebook.parent),
+        "notebook_path": str(notebook),
         "open_browser": False,
         "log_level": "ERROR",
+        "tornado_settings": {"hosts": {*LOCAL, *hosts}},
     }
-    page = {"theme": theme, "strip_sources": True, "show_tracebacks": True, "prelaunch_hook": _linked}
+    page: dict[str, Any] = {"theme": theme, "strip_sources": True, "show_tracebacks": True, "preheat_kernel": True}
+    page["multi_kernel_manager_class"] = Kernels
     # Kernels behind sockets in a private folder, not ports; the path of a socket may have about 100 characters.
     kernel = {"transport": "ipc" if len(tempfile.gettempdir()) < 30 else "tcp", "shutdown_wait_time": 1.0}
-    voila["tornado_settings"] = {"headers": {"Content-Security-Policy": POLICY}}
-    return Config({"Voila": voila, "VoilaConfiguration": page, "KernelManager": kernel})
+    kernel["autorestart"] = False  # it would know nothing of what its page shows
+    # The next page is not made while the one before may still be.
+    kernels = {"cull_idle_timeout": 60, "cull_interval": 10, "fill_delay": 15.0}
+    cookies = {"cookie_options": {"samesite": "Lax"}}
+    return Config(Voila=voila, VoilaConfiguration=page, KernelManager=kernel, Kernels=kernels, IdentityProvider=cookies)
+
+
+def _keep_verdicts() -> None:
+    """What one kernel worked out, the others need not; nor those of the next meeting, if the model is the same."""
+    import platformdirs
+
+    folder = platformdirs.user_cache_path("mmmodel", appauthor=False) / "verdicts" / this_model()
+    with suppress(OSError):
+        folder.mkdir(parents=True, exist_ok=True)
+        os.environ[FOLDER] = str(folder)
 
 
 def _linked(request: object, notebook: Any, cwd: str) -> Any:

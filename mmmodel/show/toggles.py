@@ -14,7 +14,9 @@ from ..kernel.patches import PATCHES
 from ..kernel.versions import VERSIONS
 from ..study.at_a_glance import command, differences, presets, quick_verdicts, told, verdict_changes
 from ..words import BuildError, choose, meaning
+from . import states
 from .html import MONO, WRAPPED, Html, block, join, tag
+from .states import name_of
 from .stepper import pane, present, readable
 from .tables import label
 
@@ -62,42 +64,52 @@ class Explorer:
     ) -> None:
         self.view, self.check, ready = view, _checker(verdict), _presets(presets, build)
         self.base = self.now = build
+        self.history = states.History(build)
         self.stack, self.silent = list(build.patches), False
         offers = {n: _offers(n, v, [build, *ready.values()]) for n, v in toggles.items() if v is not False}
         patches = offers.pop("patches", [])
         self.controls = {n: _control(n, values, getattr(build, n)) for n, values in offers.items()}
-        self.patches = {p: _control(_name(p), [], p in build.patches) for p in patches}
+        self.patches = {p: _control(name_of(p), [], p in build.patches) for p in patches}
         self.earlier = {p: self._button(p) for p in patches if len(patches) > 1}
         choices = [("your own choice", OWN), *ready.items()]
         self.preset: Any = _control("preset", choices, _among(build, ready)) if ready else None
+        self.back, self.again = (self._step(*step) for step in (("undo", -1), ("redo", 1)))
+        self.state = w.Text(states.query(build), continuous_update=False, layout={"display": "none"})
+        self.state.add_class("mm-state").observe(self.ask, "value")
         self.verdicts = self._checked(build)
         self.first = join(self.summary(build), shown := Html(view(build)))
         self.top = pane(self.summary(build, ""), "9em" if self.check else "3em")
         self.right = pane(shown, height)
-        first = [self.preset] * bool(ready)
-        for control in (*first, *self.controls.values(), *self.patches.values()):
+        for control in (*[self.preset] * bool(ready), *self.controls.values(), *self.patches.values()):
             control.observe(self.update, "value")
         self._number()
-        self.box = self._laid_out(first).add_class("mm-explorer")
+        self.box = self._laid_out().add_class("mm-explorer")
 
     def _button(self, patch: Any) -> Any:
         layout = {"width": "auto", "visibility": "hidden"}
-        button = w.Button(description="earlier", tooltip=f"apply {_name(patch)} before the one above", layout=layout)
+        button = w.Button(description="earlier", tooltip=f"apply {name_of(patch)} before the one above", layout=layout)
         button.on_click(lambda _: self.move(patch))
         return button
 
-    def _laid_out(self, first: list[Any]) -> Any:
+    def _step(self, name: str, steps: int) -> Any:
+        button = w.Button(description=name, disabled=True, layout={"width": "auto", "flex": "0 0 auto"})
+        button.on_click(lambda _: self.set(self.history.go(steps)))
+        return button
+
+    def _laid_out(self) -> Any:
         """Toggles beside what they show; on a narrow screen above it."""
         rows = [w.HBox([t, self.earlier[p]] if self.earlier else [t]) for p, t in self.patches.items()]
         heading = [w.HTML("<b>patches</b>, as applied", layout={"flex": "1 1 100%"})] * bool(rows)
-        for part in (*first, *self.controls.values()):
+        for part in self.controls.values():
             part.layout.flex = "0 0 auto" if isinstance(part, w.Checkbox) else "1 1 100%"
+        above = [self.preset, self.back, self.again] if self.preset else []
+        first = [w.HBox(above, layout={"flex": "1 1 100%"})] * bool(above)
         self.top.layout.flex = "1 1 100%"
         right = [self.top, self.right] if self.check else [self.right]
         below = [self.top] * (not self.check)
         left = w.Box([*self.controls.values(), *heading, *rows, *below], layout=SIDE).add_class("mm-toggles")
         shown = w.VBox(right, layout={"flex": "999 1 590px", "min_width": "0"})
-        return w.HBox([*first, left, shown], layout={"flex_flow": "row wrap", "align_items": "flex-start"})
+        return w.HBox([self.state, *first, left, shown], layout={"flex_flow": "row wrap", "align_items": "flex-start"})
 
     def chosen(self) -> Build:
         """The build the toggles stand for. THP follows the arch unless toggled or set otherwise."""
@@ -126,6 +138,18 @@ class Explorer:
             for patch, tick in self.patches.items():
                 tick.value = patch in build.patches
         self.show()
+
+    def ask(self, change: dict[str, Any]) -> None:
+        """Set what a query asks for, and say what it asks in vain."""
+        if self.silent:
+            return
+        offers = {name: getattr(control, "options", (True, False)) for name, control in self.controls.items()}
+        offers |= {"patches": list(self.patches)} if self.patches else {}
+        build, vain = states.build_asked(change["new"], self.now, offers)
+        self.set(build)
+        if vain:
+            said = (tag("p", line, role="alert", style=WRAPPED) for line in ("In the address:", *vain))
+            self.top.value = join(*said, Html(self.top.value))
 
     def move(self, patch: Any) -> None:
         """Apply a patch earlier, before the one it follows."""
@@ -161,6 +185,10 @@ class Explorer:
             self.right.value = readable(self.view(self.now))
         except Exception as error:
             self.right.value = readable(_error(error))
+        self.history.add(self.now)
+        self.back.disabled, self.again.disabled = (not self.history.has(steps) for steps in (-1, 1))
+        with self._silently():
+            self.state.value = states.query(self.now)
         self._number()
 
     def _checked(self, build: Build) -> list[Verdict]:
@@ -173,7 +201,7 @@ class Explorer:
         """Say which patch is applied when, and whether the build is one of the presets."""
         for patch, tick in self.patches.items():
             place = self.stack.index(patch) + 1 if patch in self.stack else 0
-            tick.description = f"{place}. {_name(patch)}" if place else _name(patch)
+            tick.description = f"{place}. {name_of(patch)}" if place else name_of(patch)
             if patch in self.earlier:
                 self.earlier[patch].layout.visibility = "visible" if place > 1 else "hidden"
         if self.preset:
@@ -258,7 +286,3 @@ def _control(name: str, values: list[Any], value: Any) -> Any:
         return w.Checkbox(value, **said, indent=False, layout={"width": "auto"})
     kind = w.Dropdown if name == "preset" else w.RadioButtons
     return kind(options=values, value=value, description=name, layout={"width": "auto"})
-
-
-def _name(patch: Any) -> str:
-    return patch if isinstance(patch, str) else patch.__name__

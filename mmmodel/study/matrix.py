@@ -15,6 +15,7 @@ from ..kernel.arches import ARCHES
 from ..kernel.overlay import Patch
 from ..kernel.versions import VERSIONS
 from ..words import BuildError, choose
+from .kept import kept
 from .measurements import patch_names
 from .sharing import shared
 
@@ -77,7 +78,7 @@ def _work(
         sizes.setdefault(ARCHES[build.arch]["huge_page_order"], []).append(build)
     tasks = [([b for b in group if not lacking(name, b)], name) for name in reversed(names) for group in sizes.values()]
     if executor is None:
-        yield from ((*task, verdicts(*task)) for task in tasks)
+        yield from ((*task, kept(verdicts, *task)) for task in tasks)
         return
     futures = {executor.submit(verdicts, *task): task for task in tasks}
     try:

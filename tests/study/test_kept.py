@@ -1,0 +1,63 @@
+"""Verdicts kept from one meeting to the next: where that is asked for, and only what does not depend on the reader."""
+
+import pandas as pd
+import pytest
+
+import mmmodel as mm
+from mmmodel.study import kept, matrix
+
+
+class Mine(mm.Patch):
+    """Nothing."""
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    monkeypatch.setenv(kept.FOLDER, str(tmp_path))
+    return tmp_path
+
+
+@pytest.fixture
+def worked_out(monkeypatch):
+    """Which scenarios were worked out."""
+    found, work = [], matrix.verdicts
+    monkeypatch.setattr(matrix, "verdicts", lambda group, scenario: found.append(scenario) or work(group, scenario))
+    return found
+
+
+def table(*patches, scenario="map-read-unmap"):
+    return mm.matrix(["s390"], ["v4.6", "v4.7"], patches=patches or ((),), scenarios=[scenario])
+
+
+def test_a_table_is_the_same_and_worked_out_once(folder, worked_out):
+    first, again = table(), table()
+    pd.testing.assert_frame_equal(first, again)
+    assert worked_out == ["map-read-unmap"]
+    table("q4")
+    assert len(worked_out) == len(list(folder.iterdir())) == 2
+
+
+def test_what_a_reader_defined_is_always_worked_out(folder, worked_out):
+    @mm.scenario("kept-for-nobody")
+    def mine(k):
+        yield "nothing"
+
+    for _ in range(2):
+        table(Mine)
+        table(scenario="kept-for-nobody")
+    assert len(worked_out) == 4
+    assert not list(folder.iterdir())
+
+
+def test_nothing_is_kept_unless_it_is_asked_for(worked_out, monkeypatch):
+    monkeypatch.delenv(kept.FOLDER, raising=False)
+    table(), table()
+    assert len(worked_out) == 2
+
+
+def test_another_model_has_other_verdicts(monkeypatch, tmp_path):
+    before = kept.this_model()
+    (tmp_path / "kernel").mkdir()
+    (tmp_path / "kernel" / "memory.py").write_text("")
+    monkeypatch.setattr(kept, "PACKAGE", tmp_path)
+    assert kept.this_model() != before
