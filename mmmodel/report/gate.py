@@ -31,7 +31,7 @@ FULL = (
 )
 
 
-class Site(Application):
+class Gate(Application):
     """Answers under the names it is known by (`hosts`), and says in one line what it refuses."""
 
     def find_handler(self, request: HTTPServerRequest, **kwargs: Any) -> Any:

@@ -29,7 +29,7 @@ from ..data import rows
 from ..show.glossary import link_words
 from ..study.kept import FOLDER, this_model
 from . import environment
-from .gate import LOCAL, Door, Kernels, Policy, Site, in_one_line
+from .gate import LOCAL, Door, Gate, Kernels, Policy, in_one_line
 from .minutes import Minutes
 from .notebooks import UsageError, find, load
 from .page import parameters_of, template
@@ -61,7 +61,7 @@ class Dashboard(Voila):  # type: ignore[misc]
     def start(self) -> None:
         """Serve until Ctrl-C or SIGTERM; then end the kernels."""
         self.connection_dir = tempfile.mkdtemp(prefix="voila_")
-        self.app = Site(transforms=[Policy], **self.init_settings(), **self.tornado_settings)
+        self.app = Gate(transforms=[Policy], **self.init_settings(), **self.tornado_settings)
         self.notebook_path = None  # named so far because a page of it, and of no other, is made before it is asked for
         self.voila_configuration.prelaunch_hook = _linked  # now; Voila thinks that a page made before can have none
         self.app.add_handlers(".*$", self.init_handlers())
