@@ -62,7 +62,7 @@ class V4_7(V4_6):
             self.put_page(page)
 
     def lru_cache_add(self, page: Page) -> None:
-        """Queue, then drain when that filled the pagevec or the page is compound."""
+        """Queue, then drain when that filled the pagevec or the page is compound (mm/swap.c)."""
         self.get_page(page)
         self.cpu.lru_add_pvec += (page,)
         if len(self.cpu.lru_add_pvec) == 14 or "head" in page.flags:
@@ -89,7 +89,7 @@ class V4_9(V4_7):
         return self.READ_ONCE(self.huge_zero_page)
 
     def test_huge_zero(self, mm: Mm) -> bool:
-        """Seam: test_bit(MMF_HUGE_ZERO_PAGE), which orders nothing."""
+        """Seam: test_bit(MMF_HUGE_ZERO_PAGE), which orders nothing (mm/huge_memory.c)."""
         return bool(self.READ_ONCE(mm.huge_zero))
 
     def mm_put_huge_zero_page(self, mm: Mm) -> None:

@@ -8,7 +8,9 @@ from typing import Any, NamedTuple
 from ..build.composed import Build
 from ..explore.checking import check
 from ..explore.concurrent import PROGRAMS as CONCURRENT
+from ..explore.interleavings import explore
 from ..explore.patience import DoesNotReturn, patience
+from ..explore.scenarios import Operation
 from ..explore.sequential import SEQUENTIAL, munmap
 from ..kernel.arches import HUGE
 from ..kernel.mm_types import Pmd
@@ -30,7 +32,7 @@ from .progress import record
 from .values import driven, gathered
 
 Judge = Callable[[Any], str]
-RACE = "zap-vs-shrinker"
+RACE, PIN = "zap-vs-shrinker", "pin-vs-zap"
 REPORT = tuple(name for name in QUICK if name != "reaper-vs-shrinker")
 SHORT = ("nr1-shortcut",)
 
@@ -175,33 +177,51 @@ def leaks(patch: type[Patch]) -> str:
     return ""
 
 
+def read_twice(scenario: str, builds: tuple[Build, ...], patch: type[Patch]) -> str:
+    """Does the last CPU, which has an old answer in its TLB, read somebody else's data if it reads twice?"""
+    program = CONCURRENT[scenario]
+
+    def set_up(k: Any, cpus: int) -> list[list[Operation]]:
+        *others, reader = program.set_up(k, cpus)
+        return [*others, reader[:1] * 2]
+
+    for build in builds:
+        verdict, _ = explore(replace(build, patches=(patch,)), program._replace(set_up=set_up), 3)
+        if verdict.broken:
+            return f"{scenario} on {label(build)}, with a CPU that reads twice: {verdict.what}."
+    return ""
+
+
 S390 = (Build(), Build(swap=False))
+SLOT = partial(slot_kept, "_tlb_remove_page")
 OTHERS = (Build("v4.6", "x86"), Build("v4.6", "arm64"))
 ATTEMPTS = {
     "04.2": Attempt((Build("v4.5", "x86"),), (RACE,), (too_early,), finds=True),
-    "04.3": Attempt(tuple(Build("v4.5", arch) for arch in sorted(HUGE, reverse=True)), (RACE, "map-read-unmap")),
-    "05.4": Attempt((Build(), *OTHERS), REPORT),
+    "04.3": Attempt(tuple(Build("v4.5", arch) for arch in sorted(HUGE, reverse=True)), (RACE, "map-read-unmap"),
+                    (partial(read_twice, RACE, (Build("v4.5", "x86"), Build("v4.5", "arm"))),)),
+    "05.4": Attempt((Build(), *OTHERS), REPORT, (SLOT,)),
     "06.4": Attempt((Build("v4.6", "x86", debug_vm=True), Build("v4.7", debug_vm=True)), ("pin-vs-zap",),
                     (false_alarms,)),
     "07.1": Attempt((Build(), *OTHERS), REPORT, (partial(dearer, ("page",), ("q3",)), drains_in_softirq,
                                                  partial(slot_kept, "free_page_and_swap_cache"))),
     "08.2": Attempt((Build(patches=("q3",)), *(Build("v4.6", arch) for arch in HUGE if arch != "s390")), UNMAPS,
                     (not_taken,)),
-    "09.1": Attempt(S390, (*UNMAPS, RACE), (partial(dearer, ("page", "huge zero page"), ("q3",)),
-                                            partial(slot_kept, "_tlb_remove_page"))),
-    "09.2": Attempt(S390, (*UNMAPS, RACE), (partial(dearer, ("page",), ()),)),
+    "09.1": Attempt(S390, (*UNMAPS, RACE, PIN), (partial(dearer, ("page", "huge zero page"), ("q3",)),
+                                            SLOT)),
+    "09.2": Attempt(S390, (*UNMAPS, RACE, PIN), (partial(dearer, ("page",), ()),)),
     "09.4": Attempt((Build("v4.6", "ia64", thp=True),), ("map-read-unmap", "exit-mmap", RACE), (one_by_one,)),
-    "10.4": Attempt((*S390, *OTHERS), REPORT),
-    "12.1": Attempt(S390[:1], REPORT),
-    "12.2": Attempt((*S390, *OTHERS), REPORT),
-    "12.3": Attempt((*S390, *OTHERS), REPORT, (no_drain,)),
+    "10.4": Attempt((*S390, *OTHERS), REPORT, (SLOT,)),
+    "12.1": Attempt(S390[:1], REPORT, (SLOT,)),
+    "12.2": Attempt((*S390, *OTHERS), REPORT, (SLOT,)),
+    "12.3": Attempt((*S390, *OTHERS), REPORT, (no_drain, SLOT)),
     "12.4": Attempt(S390, REPORT, (special_case,)),
-    "12.5": Attempt((*S390, *OTHERS), REPORT, (touches_others,)),
+    "12.5": Attempt((*S390, *OTHERS), REPORT, (touches_others, SLOT)),
     "12.6": Attempt((*(Build("v4.6", arch, patches=SHORT) for arch in ("x86", "arm64")),
                      *(Build(swap=swap, patches=("q4", *SHORT)) for swap in (True, False))),
-                    (*UNMAPS, "fork", RACE), (partial(not_taken, over=SHORT, than=SHORT[0]),)),
+                    (*UNMAPS, "fork", RACE, PIN), (partial(not_taken, over=SHORT, than=SHORT[0]),)),
     "12.7": Attempt((Build("v4.7"), Build("v4.7", "arm64")), ("exit-mmap", "map-read-unmap", RACE,
-                                                             "reaper-vs-shrinker"), (reaps,)),
+                                                             "reaper-vs-shrinker"),
+                    (reaps, partial(read_twice, "reaper-vs-shrinker", (Build("v4.7"), Build("v4.7", "arm64"))))),
     "12.8": Attempt((Build("v4.9", "arm64"),), ("threads-vs-shrinker", "fault-vs-shrinker", "exit-mmap", "fork"),
                     memory="weak", seconds=60),
     "12.9": Attempt((Build("v4.6", "x86"),), (), (leaks,)),

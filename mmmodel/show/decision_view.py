@@ -8,7 +8,7 @@ from ..build.composed import Build
 from ..explore.checking import check
 from ..kernel.versions import VERSIONS
 from ..study.decision import FIXES, MUST, QUESTIONS, VERSION, Answer, answers, counted, lines, price, right
-from .html import SIGNS, Bar, Html, join, legible, table, tag, within_page
+from .html import SIGNS, Bar, Html, join, legible, table, tag, with_code, within_page
 
 ROOM = ".mm-decision svg{max-width:min(100%,max(42rem,(100vh - 17rem)*2.1))!important}"
 """As large as the window allows, below the question."""
@@ -101,7 +101,7 @@ def summary() -> Html:
         f". What nobody spoke of: {len(left)} of the {len(FIXES)} leave open that the OOM reaper, new in v4.6, takes a "
         "living process for a dead one (explored, not measured; notebook 04). That is no reason for or against any."
     )
-    return tag("p", CAUSE, rest, tag("b", min(whole, key=lines)), reaper)
+    return tag("p", with_code(CAUSE), with_code(rest), tag("b", min(whole, key=lines)), reaper)
 
 
 CAUSE = (

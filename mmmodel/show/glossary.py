@@ -78,7 +78,7 @@ def glossary() -> Html:
     parts = []
     for kind, title in KINDS.items():
         shown = [(word, meaning) for word, meaning, _ in words_of(kind)]
-        parts.append(tag("details", tag("summary", f"{title} ({len(shown)})"), table([title.lower()[:-1], ""], shown)))
+        parts.append(tag("details", tag("summary", f"{title} ({len(shown)})"), table(["", "what it is"], shown)))
     return join(*parts)
 
 

@@ -206,14 +206,41 @@ def put_at_the_fallback(self, mm, index):
     return "VM_FAULT_FALLBACK"
 
 
+def taught(self, page):
+    """put_page() that puts the huge zero page: also for a pin, which is none of its mappings."""
+    if self.is_huge_zero_page(self.compound_head(page)):
+        self.put_huge_zero_page()
+    else:
+        VERSIONS["v4.6"].put_page(self, page)
+
+
+def without_the_slot(self, page):
+    self.release_pages((page,), 1)
+
+
+def flushed_too_soon(self, mm, index, full):
+    self.tlb_invalidate(mm, index)
+    return VERSIONS["v4.5"].pmdp_huge_get_and_clear_full(self, mm, index, full)
+
+
+def reaped_after_a_flush(self, mm):
+    self.tlb_invalidate(mm)
+    return VERSIONS["v4.7"]._oom_reap_task(self, mm)
+
+
 FREE, REMOVE, RELEASE = "free_page_and_swap_cache", "tlb_remove_page", "release_pages"
 CLEAR, FLUSH, PUT = "pmdp_huge_get_and_clear_full", "tlb_flush_mmu_free", "_put_compound_page"
 WRONG = {
     "04.2": [patch(use=f) for f in (complain, silent, on_free)] + [patch(put_page=nothing), PATCHES["revert"]],
-    "04.3": [patch(**{CLEAR: f}) for f in (nothing, bug)]
+    "04.3": [patch(**{CLEAR: f}) for f in (nothing, bug, flushed_too_soon)]
     + [patch(pmdp_idte=nothing), patch(zap_huge_zero_page=nothing), PATCHES["q3"]],
     "05.4": [patch(file=SWAP_STATE, **{FREE: f}) for f in (nothing, put_always, asked_twice, not_put, put_both)]
-    + [PATCHES["revert"], PATCHES["nr1-shortcut"], patch(put_page=nothing)],
+    + [
+        PATCHES["revert"],
+        PATCHES["nr1-shortcut"],
+        patch(put_page=nothing),
+        patch(file=SWAP_STATE, **{FREE: without_the_slot}),
+    ],
     "06.4": [patch(**{PUT: f}) for f in (nothing, bug, never)]
     + [PATCHES["q1-guard-put-page"], patch(put_page=bug), patch(_free_pages_ok=bug)],
     "07.1": [patch(file=SWAP_STATE, **{FREE: f}) for f in (nothing, put_always, forgetful, not_put)]
@@ -223,7 +250,8 @@ WRONG = {
     "09.1": [patch(file=S390, **{REMOVE: f}) for f in (nothing, one)]
     + [PATCHES["q4"], PATCHES["q3"], PATCHES["quick-hack"], patch(file=S390, _tlb_remove_page=one)],
     "09.2": [patch(file=S390, **{name: f}) for name, f in (("_tlb_remove_page", one), (REMOVE, nothing))]
-    + [PATCHES[name] for name in ("q4", "quick-hack", "q2")],
+    + [PATCHES[name] for name in ("q4", "quick-hack", "q2")]
+    + [patch(put_page=taught)],
     "09.4": [patch(file=IA64, **{FLUSH: f}) for f in (nothing, leave, each, twice)]
     + [PATCHES["q4"], PATCHES["q3"], PATCHES["page-refcount"]],
     "10.4": [PATCHES[name] for name in ("quick-hack", "q2", "q3", "revert", "nr1-shortcut")],
@@ -239,8 +267,8 @@ WRONG = {
     + [patch(zap_huge_zero_page=put_in_zap), patch(file=S390, **{REMOVE: dropped})],
     "12.6": [PATCHES[name] for name in ("nr1-shortcut-guarded", "nr1-shortcut", "q3")]
     + [patch(**{RELEASE: f}) for f in (shortcut, nothing)]
-    + [patch(put_page=nothing), patch(put_page=put_always)],
-    "12.7": [patch(_oom_reap_task=f) for f in (nothing, lambda self, mm: self.down_read_trylock(mm.mmap_sem))]
+    + [patch(put_page=nothing), patch(put_page=put_always), patch(put_page=taught)],
+    "12.7": [patch(_oom_reap_task=f) for f in (nothing, reaped_after_a_flush)]
     + [PATCHES["q4"], patch(tlb_flush_mmu_free=nothing), patch(file=S390, tlb_flush_mmu_tlbonly=nothing)],
     "12.8": [
         patch(test_huge_zero=flag(*order))
