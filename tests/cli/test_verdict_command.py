@@ -54,7 +54,7 @@ def test_ctrl_c_keeps_what_there_is_and_is_undecided(words):
     sleep(3 if words[0] == "matrix" else 6)
     began = monotonic()
     os.killpg(run.pid, signal.SIGINT)
-    out, err = run.communicate(timeout=30)
+    out, err = run.communicate(timeout=120)
     if "--cpus" in words and "zap-vs-shrinker" not in words:  # a sequential scenario takes one CPU
         assert (run.returncode, "Traceback" in err) == (2, False)
         return
@@ -74,6 +74,6 @@ def test_a_second_ctrl_c_takes_nothing_away():
     for _ in range(5):
         run.send_signal(signal.SIGINT)
         sleep(0.05)
-    out, err = run.communicate(timeout=30)
+    out, err = run.communicate(timeout=120)
     assert "states seen is wrong" in out, err
     assert (run.returncode, err) == (3, "")

@@ -25,7 +25,7 @@ def live_html(tmp_path_factory):
     return page
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # as everywhere: there is room for one Playwright in a process
 def browser(chromium):
     playwright = pytest.importorskip("playwright.sync_api")
     with playwright.sync_playwright() as play:
