@@ -4,6 +4,7 @@ This file is also what a kernel starts from, as a script: it must import nothing
 after it has put the search path right.
 """
 
+import gc
 import json
 import os
 import sys
@@ -102,6 +103,7 @@ def start() -> None:
     """Become a kernel: no PYTHON* variable, no system-wide or user's IPython configuration, packages in order."""
     import platform
 
+    gc.set_threshold(100_000, 20, 100)  # explorations make many objects and few cycles
     _take("IPYTHON_", "MPLBACKEND", "PYTHON")
     if ROOT not in sys.path:
         sys.path.insert(next((i for i, p in enumerate(sys.path) if p.endswith("-packages")), len(sys.path)), ROOT)

@@ -3,6 +3,7 @@
 That is papermill, and what nbconvert, Beautiful Soup and Pygments look up or compile at their first use.
 """
 
+import gc
 from pathlib import Path
 
 from .environment import without_grammars
@@ -21,3 +22,5 @@ def _first_page() -> None:
 
 
 _first_page()
+gc.freeze()  # what is here now stays: no process looks at it again
+gc.set_threshold(100_000, 20, 100)
