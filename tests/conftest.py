@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from hypothesis import settings
+from serving import CHROMIUM
 
 pytest_plugins = ["pytester"]
 gc.set_threshold(50_000)  # explorations make many objects and few cycles
@@ -56,6 +57,17 @@ def chromium():
     if path is None:
         pytest.skip("install the Debian package chromium")
     return path
+
+
+@pytest.fixture(scope="module")
+def browser(chromium):
+    """Chromium, for a module: there is room for one Playwright in a process."""
+    playwright = pytest.importorskip("playwright.sync_api")
+    with playwright.sync_playwright() as play:
+        browser = play.chromium.launch(executable_path=chromium, args=CHROMIUM)
+        playwright.expect.set_options(timeout=180_000)
+        yield browser
+        browser.close()
 
 
 @pytest.fixture

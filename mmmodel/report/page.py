@@ -120,10 +120,8 @@ def summaries(nb: Mapping[str, Any], name: str = "") -> Iterator[tuple[int, str]
 
     For another page than that of the notebook, `name`: links within it lead to it.
     """
-    shown = [
-        o["data"].get("text/html", "") for _, cell in numbered(nb["cells"]) for o in cell["outputs"] if "data" in o
-    ]
-    anchors = set(re.findall(r'\bid="([^"]+)"', "".join(map("".join, shown)))) if name else set[str]()
+    every = [o.get("data", {}).get("text/html", "") for _, cell in numbered(nb["cells"]) for o in cell["outputs"]]
+    anchors = set(re.findall(r'\bid="([^"]+)"', "".join(map("".join, every))))
     for number, cell in numbered(nb["cells"]):
         if tagged(cell, "summary"):
             shown = [data for o in cell["outputs"] if "text/html" in (data := o.get("data", {})) and MIME not in data]

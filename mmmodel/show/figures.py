@@ -209,10 +209,8 @@ def fates(build: Build | None = None) -> Html:
             ax.text(22, high - 11, "stops", size=13, ha="center")
             ax.text(52, high - 11, f"{len(stopped)} machines, after: {', '.join(stopped)}", size=13)
 
-    data, seen = (
-        sum("D" in _said(came) for *_, came in lanes),
-        "".join([*stopped, *(_said(came) for *_, came in lanes)]),
-    )
+    spoke = [_said(came) for *_, came in lanes]
+    data, seen = sum("D" in letters for letters in spoke), "".join(stopped + spoke)
     words = f"{label(build)}: in {data} of {len(lanes)} measured runs a program read somebody else's data (D)."
     legend = [(short, meaning) for short, _, meaning in OWNERS.values()]
     legend += [pair for pair in MESSAGES.values() if pair[0] in seen]

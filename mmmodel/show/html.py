@@ -60,6 +60,11 @@ def code(words: object) -> Html:
     return tag("code", words)
 
 
+def to_copy(words: str) -> Html:
+    """What to paste into a mail or a terminal: a click selects it."""
+    return tag("pre", words, style=f"user-select:all;{WRAPPED};font:.9em/1.4 {MONO};margin:.2em 0")
+
+
 def within_page(words: object, anchor: str) -> Html:
     """A link within the page: JupyterLab would swallow it, a dashboard open it as another page with its own kernel."""
     return tag("a", words, href=f"#{anchor}", onclick="location.hash = this.hash; return false")

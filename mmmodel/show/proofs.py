@@ -8,13 +8,12 @@ from ..study.at_a_glance import command
 from ..study.decision import FIXES, Answer, Run, answers, counted, witnesses
 from ..study.story import story
 from .decision_view import in_words, kernels, proof_id
-from .html import MONO, WRAPPED, Html, join, table, tag, within_page
+from .html import Html, join, table, tag, to_copy, within_page
 
 LONG = 40
 """Rows of a witness; of a longer one only its start and its end are shown."""
 Seen = dict[Html, tuple[str, str]]
 """Where each witness was shown first: anchor, and in words."""
-PASTED = f"{WRAPPED};font:.95em/1.4 {MONO};margin:.2em 0"
 
 
 def proofs() -> Html:
@@ -51,10 +50,10 @@ def _runs(builds: list[Build], scenario: str, steps: Html, place: tuple[str, str
     where = kernels((build.arch, build.swap) for build in builds)
     head = f"{scenario} on {where}: {verdict.broken} breaks, {verdict.what}"
     lines = [(f"mm.check({build!r}, {scenario!r})", f"{command(build)} --witness {scenario}") for build in builds]
-    pasted = [tag("div", line, style="user-select:all") for both in lines for line in both]
+    pasted = [to_copy(line) for both in lines for line in both]
     if (first := seen.setdefault(steps, place)) != place:
         steps = tag("p", "The same steps as those of ", within_page(first[1], first[0]), ", above.")
-    inside = tag("div", tag("pre", *pasted, style=PASTED), steps, id=place[0], style="margin-left:1em")
+    inside = tag("div", *pasted, steps, id=place[0], style="margin-left:1em")
     return tag("details", tag("summary", head), inside)
 
 

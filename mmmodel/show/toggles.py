@@ -15,7 +15,7 @@ from ..kernel.versions import VERSIONS
 from ..study.at_a_glance import command, differences, presets, quick_verdicts, told, verdict_changes
 from ..words import BuildError, choose, meaning
 from . import states
-from .html import MONO, WRAPPED, Html, block, join, tag
+from .html import WRAPPED, Html, block, join, tag, to_copy
 from .states import name_of
 from .stepper import pane, present, readable
 from .tables import label
@@ -26,7 +26,6 @@ Ready = Mapping[str, Any] | bool
 SWITCHES = {"swap": "CONFIG_SWAP", "thp": "huge pages (THP)", "debug_vm": "CONFIG_DEBUG_VM"}
 TOGGLES: dict[str, Iterable[Any]] = {"version": VERSIONS, "arch": ARCHES, "patches": PATCHES}
 TOGGLES |= dict.fromkeys(SWITCHES, (True, False))
-COPY = f"user-select:all;{WRAPPED};font:.9em/1.4 {MONO};margin:.2em 0"
 SIDE = {"flex": "1 1 230px", "flex_flow": "row wrap", "padding": "0 14px 0 0", "align_content": "flex-start"}
 OWN = ""
 HEARD = {"role": "alert", "aria_live": "polite", "aria_atomic": "true"}
@@ -234,7 +233,7 @@ def _as_code(build: Build, verdicts: list[Verdict]) -> list[Html]:
     lines = [repr(build), f"# {': '.join(told(verdicts)[1:3])}"]
     lines += [f"# {line}" for line in (command(build),) if line]
     lines += [f"# {p.__name__}: a patch defined in this notebook" for p in build.patches if isinstance(p, type)]
-    pasted = tag("pre", "\n".join(lines + [f"# {note}" for note in notes]), style=COPY)
+    pasted = to_copy("\n".join(lines + [f"# {note}" for note in notes]))
     return [tag("details", tag("summary", "as code, for a mail"), pasted)]
 
 

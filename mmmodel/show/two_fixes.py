@@ -10,7 +10,7 @@ from ..study.at_a_glance import command
 from ..study.decision import FIXES, QUESTIONS, VERSION, answers, differing, verdicts
 from ..words import choose
 from .decision_view import cell, kernels, named
-from .html import MONO, WRAPPED, Html, join, table, tag
+from .html import Html, join, table, tag, to_copy
 from .stepper import pane, present, readable
 
 SAID = {"holds": "holds", "broken": "breaks", "undecided": "is undecided"}
@@ -62,6 +62,5 @@ def _verdicts(found: pd.DataFrame, both: list[str]) -> list[Html]:
 def _as_code(fix: str) -> Html:
     """To be pasted into a mail; a click selects it."""
     build = Build(VERSION, patches=FIXES[fix])
-    look = f"user-select:all;{WRAPPED};font:.9em/1.4 {MONO};margin:.2em 0"
-    pasted = tag("pre", f"{build!r}  # {fix}\n# {command(build)}", style=look)
+    pasted = to_copy(f"{build!r}  # {fix}\n# {command(build)}")
     return tag("details", tag("summary", f"{fix}, as code, for a mail"), pasted)

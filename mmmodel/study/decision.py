@@ -93,10 +93,8 @@ def elsewhere(fix: str) -> Answer:
     counted = found.status.mask(found.scenario.isin(CONCURRENT) & (found.broken != COUNTER), "holds")
     answer = _held(found.assign(status=counted), "the other archs with huge pages")
     raced = int((found.status != counted).sum())
-    told = [f"in {raced} of them the counters are right until the race is lost, which is the next question"] * bool(
-        raced
-    )
-    return answer._replace(evidence=answer.evidence + told)
+    told = f"in {raced} of them the counters are right until the race is lost, which is the next question"
+    return answer._replace(evidence=answer.evidence + [told] * bool(raced))
 
 
 def race(fix: str) -> Answer:
@@ -138,8 +136,7 @@ def latent(fix: str) -> Answer:
     bad = [(build, "map-read-unmap") for build in builds if not check(build, "map-read-unmap")]
     named = "; ".join(f"{build.arch}, SWAP {'on' if build.swap else 'off'}" for build, _ in bad)
     said = f"if they had huge pages: {f'wrong on {named}' if bad else 'right on all three'}"
-    early = "whatever the counter: sh and um give a page away before they flush (notebook 04)"
-    return Answer(not bad, f"{len(builds) - len(bad)} of {len(builds)}", [said, early], bad)
+    return Answer(not bad, f"{len(builds) - len(bad)} of {len(builds)}", [said], bad)
 
 
 def counted(number: int, what: str) -> str:

@@ -1,7 +1,7 @@
 """A prediction and an answer cell in JupyterLab, as a learner has them: by mouse and by keyboard."""
 
 import pytest
-from serving import CHROMIUM, cell, in_lab, lab_options, served, write_notebook
+from serving import cell, in_lab, lab_options, served, write_notebook
 
 playwright = pytest.importorskip("playwright.sync_api")
 pytestmark = pytest.mark.slow
@@ -13,15 +13,14 @@ CELLS = [
 
 
 @pytest.fixture
-def lab(chromium, tmp_path):
+def lab(browser, tmp_path):
     """JupyterLab with the three cells, run."""
     notebook = write_notebook(tmp_path / "learner.ipynb", *CELLS)
-    with playwright.sync_playwright() as play, served(tmp_path / "log", *lab_options(tmp_path)) as (url, _):
-        browser = play.chromium.launch(executable_path=chromium, args=CHROMIUM)
+    with served(tmp_path / "log", *lab_options(tmp_path)) as (url, _):
         page = browser.new_page(viewport={"width": 1280, "height": 800})
         page.set_default_timeout(120_000)
         yield in_lab(page, url, notebook)
-        browser.close()
+        page.close()
 
 
 def test_a_learner_predicts_and_answers(lab):

@@ -5,7 +5,6 @@ import os
 import shutil
 
 import pytest
-from serving import CHROMIUM
 
 from mmmodel.report.live import build_page
 
@@ -23,15 +22,6 @@ def live_html(tmp_path_factory):
         if not (page := folder / "live.html").exists():
             build_page(page)
     return page
-
-
-@pytest.fixture(scope="module")  # as everywhere: there is room for one Playwright in a process
-def browser(chromium):
-    playwright = pytest.importorskip("playwright.sync_api")
-    with playwright.sync_playwright() as play:
-        browser = play.chromium.launch(executable_path=chromium, args=CHROMIUM)
-        yield browser
-        browser.close()
 
 
 @pytest.fixture

@@ -2,11 +2,10 @@
 
 import pytest
 from click.testing import CliRunner
-from serving import CHROMIUM, ROOT, served
+from serving import ROOT, served
 
 from mmmodel.cli import main
 
-playwright = pytest.importorskip("playwright.sync_api")
 pytestmark = pytest.mark.slow
 AXE = ROOT / "tests/axe/node_modules/axe-core/axe.min.js"
 SERIOUS = """() => axe.run(document, {resultTypes: ["violations"]}).then(found => found.violations
@@ -14,14 +13,11 @@ SERIOUS = """() => axe.run(document, {resultTypes: ["violations"]}).then(found =
     .flatMap(v => v.nodes.map(n => `${v.id}: ${n.target} ${n.any.map(a => a.message)} ${n.html}`.slice(0, 400))))"""
 
 
-@pytest.fixture(scope="module", params=["light", "dark"])
-def browser(request, chromium):
+@pytest.fixture(params=["light", "dark"])
+def window(request, browser):
     if not AXE.exists():
         pytest.skip("install the npm package axe-core: npm ci --prefix tests/axe")
-    with playwright.sync_playwright() as play:
-        chrome = play.chromium.launch(executable_path=chromium, args=CHROMIUM)
-        yield chrome.new_context(color_scheme=request.param, viewport={"width": 1024, "height": 768}, bypass_csp=True)
-        chrome.close()
+    return browser.new_context(color_scheme=request.param, viewport={"width": 1024, "height": 768}, bypass_csp=True)
 
 
 def serious(page):
@@ -30,19 +26,19 @@ def serious(page):
     return page.evaluate(SERIOUS)
 
 
-def test_the_report(browser, tmp_path):
+def test_the_report(window, tmp_path):
     result = CliRunner().invoke(main, ["run", "00", "10", "-o", str(tmp_path)])
     assert result.exit_code == 0, result.output
     for path in sorted(tmp_path.glob("*.html")):
-        page = browser.new_page()
+        page = window.new_page()
         page.goto(path.as_uri())
         assert serious(page) == [], path.name
 
 
-def test_the_dashboard(browser, tmp_path):
+def test_the_dashboard(window, tmp_path):
     pytest.importorskip("voila", reason="pip install 'mmmodel[meeting]'")
     with served(tmp_path / "log", "meeting", "10", "--no-browser") as (url, _):
-        page = browser.new_page()
+        page = window.new_page()
         page.goto(url, timeout=180_000)
         page.locator(".mm-explorer .mm-verdict").first.wait_for(timeout=180_000)
         assert serious(page) == []

@@ -8,7 +8,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-from serving import CHROMIUM, ROOT, cell, in_lab, lab_options, served, write_notebook
+from serving import ROOT, cell, in_lab, lab_options, served, write_notebook
 
 import mmmodel as mm
 from mmmodel.data import notebooks_dir
@@ -59,15 +59,6 @@ def one_at_a_time(tmp_path_factory):
     with (tmp_path_factory.getbasetemp().parent / "browser.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
-
-
-@pytest.fixture(scope="module")
-def browser(chromium):
-    with playwright.sync_playwright() as play:
-        browser = play.chromium.launch(executable_path=chromium, args=CHROMIUM)
-        playwright.expect.set_options(timeout=180 * SECONDS)
-        yield browser
-        browser.close()
 
 
 def new_page(browser):

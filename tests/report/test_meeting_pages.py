@@ -4,7 +4,7 @@ import json
 
 import psutil
 import pytest
-from serving import CHROMIUM, cell, served, write_notebook
+from serving import cell, served, write_notebook
 
 playwright = pytest.importorskip("playwright.sync_api")
 pytest.importorskip("voila", reason="pip install 'mmmodel[meeting]'")
@@ -13,15 +13,6 @@ pytestmark = pytest.mark.slow
 SECONDS = 1000
 EXPLORER = "mm.explorer(repr, build, verdict=True, presets=True, version=True, arch=True, swap=True, patches=True)"
 STATE = "document.querySelector('.mm-explorer .mm-state input')?.value"
-
-
-@pytest.fixture(scope="module")
-def browser(chromium):
-    with playwright.sync_playwright() as play:
-        browser = play.chromium.launch(executable_path=chromium, args=CHROMIUM)
-        playwright.expect.set_options(timeout=120 * SECONDS)
-        yield browser
-        browser.close()
 
 
 @pytest.fixture

@@ -8,7 +8,6 @@ from bs4 import BeautifulSoup
 from click.testing import CliRunner
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_output
 from notebooks_to_run import notebook, page
-from serving import CHROMIUM
 
 from mmmodel.cli import main
 from mmmodel.report.page import WIDGET
@@ -71,29 +70,26 @@ def test_a_run_writes_it_and_the_next_one_does_not_keep_it(tmp_path):
 
 
 @pytest.mark.slow
-def test_keys_and_paper(talk, chromium, tmp_path):
+def test_keys_and_paper(talk, browser, tmp_path):
     playwright = pytest.importorskip("playwright.sync_api")
     (tmp_path / "slides.html").write_text(talk, encoding="utf-8")
-    with playwright.sync_playwright() as play:
-        browser = play.chromium.launch(executable_path=chromium, args=CHROMIUM)
-        tab = browser.new_context(offline=True, viewport={"width": 1024, "height": 768}).new_page()
-        tab.goto((tmp_path / "slides.html").as_uri())
-        now = tab.locator(".slide >> visible=true")
-        for key, number in (
-            ("ArrowRight", 2),
-            ("PageDown", 3),
-            ("Space", 3),
-            ("ArrowLeft", 2),
-            ("Home", 1),
-            ("End", 3),
-        ):
-            tab.keyboard.press(key)
-            playwright.expect(now).to_contain_text(f"{number} / 3")
-        tab.keyboard.press("ArrowLeft")
-        playwright.expect(tab.get_by_text("Said, not shown.")).to_be_hidden()
-        tab.keyboard.press("n")
-        playwright.expect(tab.get_by_text("Said, not shown.")).to_be_visible()
-        assert tab.evaluate("document.documentElement.scrollWidth") <= 1024
-        assert tab.title() == "The talk"
-        assert tab.pdf(prefer_css_page_size=True).count(b"/Type /Page\n") == 3
-        browser.close()
+    tab = browser.new_context(offline=True, viewport={"width": 1024, "height": 768}).new_page()
+    tab.goto((tmp_path / "slides.html").as_uri())
+    now = tab.locator(".slide >> visible=true")
+    for key, number in (
+        ("ArrowRight", 2),
+        ("PageDown", 3),
+        ("Space", 3),
+        ("ArrowLeft", 2),
+        ("Home", 1),
+        ("End", 3),
+    ):
+        tab.keyboard.press(key)
+        playwright.expect(now).to_contain_text(f"{number} / 3")
+    tab.keyboard.press("ArrowLeft")
+    playwright.expect(tab.get_by_text("Said, not shown.")).to_be_hidden()
+    tab.keyboard.press("n")
+    playwright.expect(tab.get_by_text("Said, not shown.")).to_be_visible()
+    assert tab.evaluate("document.documentElement.scrollWidth") <= 1024
+    assert tab.title() == "The talk"
+    assert tab.pdf(prefer_css_page_size=True).count(b"/Type /Page\n") == 3

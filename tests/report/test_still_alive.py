@@ -3,7 +3,6 @@
 import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
-from serving import CHROMIUM
 
 import mmmodel as mm
 from mmmodel.report.page import page
@@ -28,14 +27,6 @@ def path(monkeypatch, tmp_path):
     nbformat.validate(nb)
     (tmp_path / "n.html").write_text(page(nb, tmp_path / "n.ipynb", {}, []), encoding="utf-8")
     return tmp_path / "n.html"
-
-
-@pytest.fixture(scope="module")
-def browser(chromium):
-    with playwright.sync_playwright() as play:
-        browser = play.chromium.launch(executable_path=chromium, args=CHROMIUM)
-        yield browser
-        browser.close()
 
 
 def opened(browser, path, **options):

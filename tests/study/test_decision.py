@@ -53,6 +53,12 @@ def test_the_question_about_other_archs_can_be_answered_with_no(monkeypatch):
     )
 
 
+def test_who_is_at_risk_from_undoing_the_commit_is_who_loses_the_race():
+    found = answers("undo the commit")
+    archs = {build.arch for build, _ in found["race closed"].broken}
+    assert f"({', '.join(sorted(archs))})" in " ".join(found["at risk"].evidence)
+
+
 def test_the_race_is_open_only_where_that_was_seen_and_not_known_where_runs_ended_early():
     found = {fix: answers(fix)["race closed"] for fix in FIXES}
     assert [fix for fix in FIXES if found[fix].good is False] == ["undo the commit"]
@@ -165,7 +171,7 @@ def test_a_witness_is_shown_once_and_breaks_what_it_says(proofs):
 
 
 def test_a_repeated_command_breaks(proofs):
-    line = next(line.text for line in proofs.select("pre div") if line.text.startswith("mmmodel "))
+    line = next(line.text for line in proofs.select("pre") if line.text.startswith("mmmodel "))
     result = CliRunner().invoke(main, line.split()[1:])
     assert result.exit_code == 1, result.output
     assert "broken" in result.output
