@@ -72,11 +72,15 @@ class Door(TornadoVoilaHandler):  # type: ignore[misc]
         asked = parse_qsl(self.request.query, keep_blank_values=True)
         if (kept := [pair for pair in asked if pair[0] != "token"]) != asked:
             self.redirect(f"{self.request.path}?{urlencode(kept)}".rstrip("?"))
-        elif len(self.kernel_manager) - self.kernel_manager.get_pool_size(path) >= MOST:
+        elif len(self.kernel_manager) - self.kernel_manager.waiting(path) >= MOST:
             self.set_status(503)
             self.finish(FULL.format(MOST))
         else:
             await super().get(path)
+
+    def should_use_rendered_notebook(self, known: Any, pool: int, *asked: Any) -> bool:
+        """Only a page that is there: one that was put off would have to be waited for."""
+        return bool(super().should_use_rendered_notebook(known, self.kernel_manager.waiting(self.path_args[0]), *asked))
 
 
 class Kernels(AsyncMappingKernelManager):
@@ -88,6 +92,10 @@ class Kernels(AsyncMappingKernelManager):
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)  # type: ignore[no-untyped-call]
         self.had = set[str]()
+
+    def waiting(self, notebook: str | None) -> int:
+        """How many pages of it, each with its kernel, wait for somebody; Voila's pool also has those it put off."""
+        return sum(page.done() for page in self._pools.get(notebook, ()))  # type: ignore[attr-defined]
 
     async def start_kernel(self, **options: Any) -> str:  # type: ignore[override]
         """What it complains of is not for the chair's terminal; what fails in a cell is on its page."""

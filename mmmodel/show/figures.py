@@ -183,7 +183,7 @@ OWNERS: dict[str, tuple[str, dict[str, Any], str]] = {
     "huge zero page": ("zero", {"fc": (GOOD, 0.2), "ec": GOOD}, "it is the huge zero page"),
     "free": ("free", {"ec": INK, **DASHED}, "it is in the free lists"),
     "nobody": ("PC ≤ 0", {"fc": (INK, 0.1)}, "not free, yet no reference is left: set aside, or in use without one"),
-    "somebody else": ("red box", {"fc": (BAD, 0.2), "ec": BAD, "lw": 2}, "in use by somebody else, who is named"),
+    "somebody else": ("bold frame", {"fc": (BAD, 0.2), "ec": BAD, "lw": 2}, "in use by somebody else, named"),
 }
 MESSAGES = {row["symptom"]: (row["sign"], row["meaning"]) for row in rows("symptoms")}
 

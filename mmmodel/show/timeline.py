@@ -32,12 +32,12 @@ def placed(marks: Iterable[Mark]) -> Iterator[Placed]:
 
 
 def timeline() -> Html:
-    """The chart; its key."""
+    """The chart, with what it says above it and its key below."""
     from .charts import drawn
 
     lanes: list[tuple[str, Span | None, list[Placed]]] = [("other events", None, [*placed(others())])]
     lanes += [(span.fault, span, [*placed(span.marks)]) for span in spans()]
-    heights = [30 + 17 * max(line + 1 for _, line, _ in labels) for *_, labels in lanes]
+    heights = [27 + 17 * max(line + 1 for _, line, _ in labels) for *_, labels in lanes]
 
     def draw(ax: "Axes") -> None:
         ax.set(xlim=(FIRST, LAST), ylim=(sum(heights) + 4, 0))
@@ -48,10 +48,11 @@ def timeline() -> Html:
         for lane, height in zip(lanes, heights, strict=True):
             _lane(ax, foot := foot + height, *lane)
 
-    words = "; ".join(_told(span) for span in spans())
-    words = f"The faults of the huge zero page, 2012 to today. {words}."
+    still = [span.fault for span in spans() if span.closed is None]
+    says = f"The huge zero page had {len(spans())} faults since {FIRST}; open to this day: {', '.join(still) or 'none'}"
+    words = f"{says}. {'; '.join(_told(span) for span in spans())}."
     chart = drawn(draw, words, (WIDE, sum(heights)), (210, 4, 50, 26))
-    return tag("div", chart, tag("small", KEY), id="timeline")
+    return tag("div", tag("b", says), chart, tag("small", KEY), id="timeline")
 
 
 def _told(span: Span) -> str:

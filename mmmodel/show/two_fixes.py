@@ -39,7 +39,7 @@ def side_by_side(one: str, other: str) -> Html:
     both = [choose("fix", fix, FIXES) for fix in (one, other)]
     mine, theirs = map(answers, both)
     same = {q: mine[q].words == theirs[q].words for q in QUESTIONS}
-    asked = {q: join(q, ": the same") if same[q] else tag("b", q) for q in sorted(QUESTIONS, key=lambda q: same[q])}
+    asked = {q: join(q, " (the same)") if same[q] else tag("b", q) for q in sorted(QUESTIONS, key=lambda q: same[q])}
     shown = [(name, cell(mine[q]), cell(theirs[q])) for q, name in asked.items()]
     found = differing(*both)
     title = f"{one} or {other}: {len(same) - sum(same.values())} of {len(QUESTIONS)} answers differ, "

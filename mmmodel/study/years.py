@@ -7,7 +7,7 @@ from ..data import rows
 from ..words import numbers
 
 ABOUT = {
-    "zap-race": "the race that the commit closed",
+    "zap-race": "the race before the commit",
     "singular-put": "the report",
     "reaper-fullmm": "the OOM reaper",
     "pfn-race": "CVE-2026-74632",

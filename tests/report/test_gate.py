@@ -85,11 +85,13 @@ def test_an_error_is_one_line():
     assert logging.Formatter().format(record) == "failed: GET /a (x): ValueError: one"
 
 
-def test_there_is_room_for_so_many(tmp_path):
+@pytest.mark.parametrize("wait", [0, 5], ids=["at once", "when the page was made before"])
+def test_there_is_room_for_so_many(tmp_path, wait):
     script = "from mmmodel.report import gate; gate.MOST = 1; from mmmodel.cli import main; main()"
     (tmp_path / "small.py").write_text(script)
     notebook = write_notebook(tmp_path / "mine.ipynb")
     with served(tmp_path / "log", "meeting", notebook, "--no-browser", script=tmp_path / "small.py") as (url, process):
+        time.sleep(wait)
         visitor = Visitor(url)
         assert visitor.enter().status == 200
         answer = visitor.enter()

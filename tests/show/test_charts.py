@@ -224,4 +224,4 @@ def test_matplotlib_waits_for_the_first_chart_and_pyplot_stays_away():
 def test_nobody_has_a_page_of_which_nothing_is_known():
     drawn = {text.text for text in parsed(figures.fates(mm.Build("v4.7", "x86"))).svg.find_all("text")}
     assert "zero" in drawn
-    assert "red box" not in drawn
+    assert "bold frame" not in drawn

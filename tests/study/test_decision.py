@@ -204,12 +204,12 @@ def test_verdicts_that_differ_are_those_of_the_table():
 def test_two_fixes_side_by_side(one, other):
     page = BeautifulSoup(two_fixes.side_by_side(one, other), "html.parser")
     rows = [[cell.text for cell in row.find_all("td")] for row in page.tbody.find_all("tr")]
-    asked = [name.removesuffix(": the same") for name, *_ in rows]
+    asked = [name.removesuffix(" (the same)") for name, *_ in rows]
     assert set(asked) == set(QUESTIONS)
     for question, (name, *shown) in zip(asked, rows, strict=True):
         words = [answers(fix)[question].words for fix in (one, other)]
         assert all(word in cell for word, cell in zip(words, shown, strict=True))
-        assert name.endswith(": the same") == (words[0] == words[1])
+        assert name.endswith(" (the same)") == (words[0] == words[1])
     found = decision.differing(one, other)
     assert page.b.text.endswith(f"answers differ, and {len(found)} of 304 verdicts")
     assert all(scenario in page.find_all("ul")[-1].text for scenario in found.scenario)
