@@ -12,9 +12,11 @@ from pathlib import Path
 from typing import Any
 
 import psutil
+from jupyter_client.provisioning import local_provisioner
 
 from . import environment
 from . import page as report
+from .forked import Forked
 from .notebooks import one_line, promised
 from .outcome import Outcome, read
 
@@ -30,11 +32,14 @@ def work(
     deadline: float,
     timeouts: dict[str, int],
     home: Path,
+    search: list[str],
     site: Any,
     say: Any,
 ) -> None:
     """The life of a process: execute one notebook, write it down, and as a page; `say` what prevents that."""
     os.setsid()  # a Ctrl-C in the terminal is for the run, which stops its processes
+    if search:
+        vars(local_provisioner)["launch_kernel"] = Forked(search).launch
     stage = ""
     try:
         threading.Thread(target=_follow_parent, daemon=True).start()

@@ -39,6 +39,7 @@ from .slides import has_slides, write_slides
 
 GRACE = 20.0  # seconds to write down what there is, after a deadline or Ctrl-C
 HERE = ["nbclient", "nbconvert", "papermill"]  # what works outside the kernels
+WHICH = "import json, mmmodel, sys; print(json.dumps([mmmodel.__file__, sys.path]))"
 NOT_BEGUN = f"{INTERRUPTED} before it began"
 
 
@@ -82,7 +83,7 @@ def run(
     deadline = STARTS * start_timeout + 5 * execution_timeout if deadline is None else deadline
     if min(jobs, start_timeout, execution_timeout, deadline) <= 0:
         raise UsageError("jobs, timeouts and the deadline must be greater than 0")
-    context = _start_server()  # its imports take as long as ours: let it begin
+    context, search = _start_server()  # its imports take as long as ours: let it begin
     plan = _plan([find(name) for name in (ours() if notebooks is None else notebooks)], out, parameters)
     if slides and not any(has_slides(load(path)["cells"]) for path in plan):
         raise UsageError(f"no cell of {', '.join(o.name for o in plan.values())} is tagged slide")
@@ -100,7 +101,7 @@ def run(
         written.write(killed)  # what is to be read if the run is killed
         _remove(out, earlier | {outcome.name for outcome in plan.values()})
         (out / "slides.html").unlink(missing_ok=True)
-        task = (out.resolve(), dict(parameters), deadline, timeouts, Path(home), Site.of(plan.values()))
+        task = (out.resolve(), dict(parameters), deadline, timeouts, Path(home), search, Site.of(plan.values()))
         longest_first = sorted(plan, key=lambda path: -path.stat().st_size) if jobs > 1 else list(plan)
         words = _run_all(context, longest_first, jobs, deadline, task, stopped)
         outcomes = [_outcome(outcome, out, words.get(path, "")) for path, outcome in plan.items()]
@@ -228,21 +229,23 @@ def _outcome(outcome: Outcome, out: Path, words: str) -> Outcome:
     return outcome
 
 
-def _start_server() -> Any:
-    """Where processes are forked from: it is made warm once, and what stops the run does not stop it first.
+def _start_server() -> tuple[Any, list[str]]:
+    """Where processes are forked from, made warm once; the search path of a new interpreter, for kernels forked there.
 
-    Another mmmodel, which a fresh interpreter would find, is kept out of it.
+    Another mmmodel, which a new interpreter would find, is kept out of it, and options of this one are not for kernels:
+    then there is no path. What stops the run does not stop the server first.
     """
-    context, whose = mp.get_context("forkserver"), "import mmmodel; print(mmmodel.__file__)"
+    context = mp.get_context("forkserver")
     try:
         with environment.clean(), _stopping(signal.SIG_IGN):  # both inherited, so for a moment also ours
-            fresh = subprocess.run([sys.executable, "-c", whose], capture_output=True, text=True, check=False)
-            same = Path(fresh.stdout.strip()).parent == Path(__file__).parents[1]
-            context.set_forkserver_preload([f"{__package__}.warm" if same else "papermill"])
+            new = subprocess.run([sys.executable, "-c", WHICH], capture_output=True, text=True, check=False)
+            file, search = json.loads(next(reversed(new.stdout.splitlines()), '["", []]'))
+            warm = Path(file).parent == Path(__file__).parents[1] and not (sys.flags.optimize or sys.warnoptions)
+            context.set_forkserver_preload([f"{__package__}.warm" if warm else "papermill"])
             ensure_running()
     except OSError as error:
         raise UsageError(f"no process could be started: {error.strerror or error}") from None
-    return context
+    return context, search if warm else []
 
 
 def _run_all(

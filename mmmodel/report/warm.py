@@ -1,9 +1,11 @@
-"""Imported where the processes of a run are forked from: what the first page of a process costs is paid once, for all.
+"""Imported where the processes of a run are forked from: what each would import and compile is paid once, for all.
 
-That is papermill, and what nbconvert, Beautiful Soup and Pygments look up or compile at their first use.
+For pages that is papermill, and what nbconvert, Beautiful Soup and Pygments look up at their first use; for kernels
+ipykernel, pandas and matplotlib.
 """
 
 import gc
+import os
 from pathlib import Path
 
 from .environment import without_grammars
@@ -21,6 +23,27 @@ def _first_page() -> None:
     page(new_notebook(cells=[new_markdown_cell("# A *title*, $x$"), code], metadata=python), Path(), {}, [])
 
 
+def _kernel() -> None:
+    """As in a kernel: no user's settings; and one thread, or what is forked has half of a library's."""
+    own = {"MATPLOTLIBRC": os.devnull, "MPLBACKEND": "module://matplotlib_inline.backend_inline"}
+    os.environ.update(own | {"OPENBLAS_NUM_THREADS": "1"})
+    import ipykernel.debugger
+    import ipykernel.ipkernel
+    import ipykernel.kernelapp
+    import ipykernel.zmqshell  # noqa: F401
+    import ipywidgets  # noqa: F401
+    import matplotlib.backends.backend_svg
+    import matplotlib.figure
+    import matplotlib.font_manager  # noqa: F401
+    import pandas  # noqa: F401
+
+    from ..show import charts, decision_view  # noqa: F401
+
+    for name in (*own, "OPENBLAS_NUM_THREADS"):
+        del os.environ[name]
+
+
 _first_page()
+_kernel()
 gc.freeze()  # what is here now stays: no process looks at it again
 gc.set_threshold(100_000, 20, 100)

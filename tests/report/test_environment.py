@@ -21,7 +21,7 @@ SHOWN = """
 import json, sys, matplotlib, pandas
 facts = {"optimize": sys.flags.optimize, "startup": "started" in globals(), "dpi": matplotlib.rcParams["figure.dpi"]}
 facts |= {"python": sys.executable, "pandas": pandas.__file__, "mmmodel": mm.__file__}
-facts["custom"] = "custom" in sys.modules
+facts |= {"custom": "custom" in sys.modules, "first": sys.path[0][-4:]}
 print(json.dumps(facts), matplotlib.get_backend())
 """
 HOME = Path(mm.__file__).parents[1]
@@ -74,12 +74,16 @@ def facts_in(text):
 def check(facts):
     assert (facts["optimize"], facts["startup"], facts["dpi"], facts["custom"]) == (0, False, 100.0, False)
     assert facts["python"] == sys.executable
+    assert facts["first"] == ".zip", "nothing comes before the standard library"
     assert facts["pandas"] == pandas.__file__
     assert facts["mmmodel"] == mm.__file__
 
 
-def test_a_run_takes_nothing_from_the_user(configured, tmp_path):
+@pytest.mark.parametrize("optimize", ["", "1"], ids=["forked", "new"])
+def test_a_run_takes_nothing_from_the_user(configured, tmp_path, optimize):
+    """Kernels are forked where everything is imported, or, of an interpreter with options of its own, new ones."""
     cwd, environment = configured
+    environment = environment | {"PYTHONOPTIMIZE": optimize}
     path = write_notebook(tmp_path / "n.ipynb", cell("code", "shown", SHOWN), cell("code", "value", "6 * 7"))
     command = [sys.executable, "-m", "mmmodel.cli", "run", path, "-o", tmp_path / "out"]
     done = subprocess.run(
