@@ -6,10 +6,17 @@ ipykernel, pandas and matplotlib.
 
 import gc
 import os
+from importlib import import_module
 from pathlib import Path
 
 from .environment import without_grammars
 from .page import page
+
+
+IN_KERNELS = (
+    "ipykernel.debugger", "ipykernel.ipkernel", "ipykernel.kernelapp", "ipykernel.zmqshell", "ipywidgets", "pandas",
+    "matplotlib.backends.backend_svg", "matplotlib.figure", "mmmodel.show.charts", "mmmodel.show.decision_view",
+)  # fmt: skip
 
 
 def _first_page() -> None:
@@ -26,20 +33,11 @@ def _first_page() -> None:
 def _kernel() -> None:
     """As in a kernel: no user's settings; and one thread, or what is forked has half of a library's."""
     own = {"MATPLOTLIBRC": os.devnull, "MPLBACKEND": "module://matplotlib_inline.backend_inline"}
-    os.environ.update(own | {"OPENBLAS_NUM_THREADS": "1"})
-    import ipykernel.debugger
-    import ipykernel.ipkernel
-    import ipykernel.kernelapp
-    import ipykernel.zmqshell  # noqa: F401
-    import ipywidgets  # noqa: F401
-    import matplotlib.backends.backend_svg
-    import matplotlib.figure
-    import matplotlib.font_manager  # noqa: F401
-    import pandas  # noqa: F401
-
-    from ..show import charts, decision_view  # noqa: F401
-
-    for name in (*own, "OPENBLAS_NUM_THREADS"):
+    own |= {"OPENBLAS_NUM_THREADS": "1"}
+    os.environ.update(own)
+    for name in IN_KERNELS:
+        import_module(name)
+    for name in own:
         del os.environ[name]
 
 
