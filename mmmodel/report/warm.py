@@ -12,7 +12,6 @@ from pathlib import Path
 from .environment import without_grammars
 from .page import page
 
-
 IN_KERNELS = (
     "ipykernel.debugger", "ipykernel.ipkernel", "ipykernel.kernelapp", "ipykernel.zmqshell", "ipywidgets", "pandas",
     "matplotlib.backends.backend_svg", "matplotlib.figure", "mmmodel.show.charts", "mmmodel.show.decision_view",
