@@ -64,7 +64,7 @@ def merged(given: dict[str, Any], more: Iterable[tuple[str, str]]) -> dict[str, 
 @parameters
 @click.option("-o", "--output", type=PATH, default=Path("report"), show_default=True)
 @click.option("-p", "--parameter", nargs=2, multiple=True, metavar="NAME VALUE", help="Any notebook parameter.")
-@click.option("-j", "--jobs", type=click.IntRange(1), help="Notebooks at a time; default one per core.")
+@click.option("-j", "--jobs", type=click.IntRange(1), help="Notebooks at a time; default one more than cores.")
 @click.option("--timeout", type=click.IntRange(1), default=120, show_default=True, help="Seconds for a cell.")
 @click.option("--junit", type=PATH, metavar="FILE", help="Write JUnit XML too.")
 @click.option("--slides", is_flag=True, help="Write a talk too: slides.html, from the cells tagged slide.")

@@ -14,6 +14,7 @@ from typing import Any
 import psutil
 from jupyter_client.provisioning import local_provisioner
 
+from ..study.kept import FOLDER
 from . import environment
 from . import page as report
 from .forked import Forked
@@ -47,6 +48,7 @@ def work(
         signal.signal(signal.SIGALRM, _stop)
         signal.setitimer(signal.ITIMER_REAL, deadline)
         environment.isolate(home)
+        os.environ[FOLDER] = str(home)  # what one notebook worked out, the others need not
         nb = _execute(path, parameters, timeouts)
         _no_more_signals()
         stage = "its result could not be written: "

@@ -21,6 +21,7 @@ from .environment import write as write
 SHOWN = ["text/html", "text/markdown", "image/svg+xml", "image/png", "image/jpeg", "text/plain"]
 LIVE = re.compile(r'<(span|div) class="live">.*?</\1>', re.DOTALL)
 """What a notebook says to a reader who has a kernel: there is none behind a page."""
+FETCHED = {"script", "link", "meta", "base", "iframe", "object", "embed"}
 WIDGET = "application/vnd.jupyter.widget-view+json"
 
 
@@ -65,7 +66,8 @@ def page(nb: Any, path: Path, given: Mapping[str, object], failures: Sequence[ob
 def exported(nb: Any, name: str, folder: Path, **values: Any) -> str:
     """A notebook from `folder` by a template for nbconvert, offline."""
     from jinja2 import DictLoader
-    from nbconvert import HTMLExporter
+    from nbconvert.exporters import HTMLExporter, TemplateExporter
+    from nbconvert.filters import Highlight2HTML
     from traitlets.config import Config
 
     exporter = HTMLExporter(
@@ -74,7 +76,11 @@ def exported(nb: Any, name: str, folder: Path, **values: Any) -> str:
         template_file="here",
         embed_images=True,
     )
-    return offline(exporter.from_notebook_node(nb, {"metadata": {"path": str(folder)}, **values})[0])
+    lexer = nb.metadata.get("language_info", {}).get("pygments_lexer", "ipython3")
+    exporter.register_filter("highlight_code", Highlight2HTML(pygments_lexer=lexer, parent=exporter))
+    resources = {"metadata": {"path": str(folder)}, **values}
+    # HTMLExporter's own would read the page a second time.
+    return offline(TemplateExporter.from_notebook_node(exporter, nb, resources)[0])
 
 
 def _anchored(nb: Any) -> Any:
@@ -102,16 +108,19 @@ def offline(body: str, home: str = "", anchors: Container[str] = ()) -> str:
     from bs4 import BeautifulSoup
 
     soup = BeautifulSoup(body, "html.parser")
-    for tag in soup.select("script, link, meta, base, iframe, object, embed, [src^=http i], [src^='//']"):
-        tag.replace_with(f"[{tag['alt']}]" if tag.get("alt") else "")
-    for tag in soup.select("[onclick]"):
-        del tag["onclick"]  # nothing runs on a page
-    for tag in soup.select("a[href*='.ipynb']:not([href*='://'])"):
-        tag["href"] = str(tag["href"]).replace(".ipynb", ".html", 1)
-    for tag in soup.select("a[href^='#']") if home else ():
-        anchor, tag["href"] = str(tag["href"])[1:], f"{home}{tag['href']}"
-        if anchor not in anchors:
-            tag.unwrap()
+    for tag in soup.find_all(True):
+        source, link = (str(tag.get(name, "")) for name in ("src", "href"))
+        if tag.name in FETCHED or source.lower().startswith(("http", "//")):
+            tag.replace_with(f"[{tag['alt']}]" if tag.get("alt") else "")
+        tag.attrs.pop("onclick", None)  # nothing runs on a page
+        if tag.name == "img":
+            tag.attrs.setdefault("alt", "a picture that nobody described")
+        if tag.name == "a" and ".ipynb" in link and "://" not in link:
+            tag["href"] = link.replace(".ipynb", ".html", 1)
+        elif tag.name == "a" and home and link.startswith("#"):
+            tag["href"] = home + link
+            if link[1:] not in anchors:
+                tag.unwrap()
     return str(soup)
 
 

@@ -79,7 +79,7 @@ def run(
     Ctrl-C and SIGTERM keep what is done. Raises UsageError, before anything is started, if a notebook, a parameter or
     its type is wrong, or the report cannot be written; also if it cannot be written in the end.
     """
-    jobs = (os.cpu_count() or 1) if jobs is None else jobs
+    jobs = (os.cpu_count() or 1) + 1 if jobs is None else jobs  # each waits now and then, as for its kernel
     deadline = STARTS * start_timeout + 5 * execution_timeout if deadline is None else deadline
     if min(jobs, start_timeout, execution_timeout, deadline) <= 0:
         raise UsageError("jobs, timeouts and the deadline must be greater than 0")

@@ -32,7 +32,7 @@ def _first_page() -> None:
 def _kernel() -> None:
     """As in a kernel: no user's settings; and one thread, or what is forked has half of a library's."""
     own = {"MATPLOTLIBRC": os.devnull, "MPLBACKEND": "module://matplotlib_inline.backend_inline"}
-    own |= {"OPENBLAS_NUM_THREADS": "1"}
+    own |= {"OPENBLAS_NUM_THREADS": "1", "PYDEVD_DISABLE_FILE_VALIDATION": "1"}  # the second: ipykernel's debugger
     os.environ.update(own)
     for name in IN_KERNELS:
         import_module(name)

@@ -1,4 +1,4 @@
-"""Verdicts that this very model gave before. A meeting begins with them; a run of the investigation never does."""
+"""Verdicts that this very model gave before: in earlier meetings, or to another notebook of the same run."""
 
 import json
 import os
@@ -31,12 +31,14 @@ def kept(work: Callable[[Sequence[Build], str], list[Any]], group: Sequence[Buil
     ours = scenario in SCENARIOS and all(isinstance(p, str) for build in group for p in build.patches)
     if not ours or not (folder := os.environ.get(FOLDER)):
         return work(group, scenario)
-    path = Path(folder, sha256(repr((list(group), scenario)).encode()).hexdigest())
-    if path.exists():
-        return [tuple(row) for row in json.loads(path.read_text(encoding="utf-8"))]
-    found = work(group, scenario)
-    if all(row[0] != "undecided" for row in found):
-        new = path.with_suffix(f".{os.getpid()}")
-        new.write_text(json.dumps(found), encoding="utf-8")
-        new.replace(path)
-    return found
+    known: dict[str, Any] = {}
+    for file in Path(folder).glob(f"{scenario}.*.json"):
+        known |= json.loads(file.read_text(encoding="utf-8"))
+    rest = [build for build in group if repr(build) not in known]
+    if found := dict(zip(map(repr, rest), work(rest, scenario) if rest else (), strict=True)):
+        known |= found
+        new = Path(folder, f"{scenario}.{sha256(repr(rest).encode()).hexdigest()}.{os.getpid()}")
+        decided = {build: row for build, row in found.items() if row[0] != "undecided"}
+        new.write_text(json.dumps(decided), encoding="utf-8")
+        new.replace(new.with_suffix(".json"))
+    return [tuple(known[repr(build)]) for build in group]
