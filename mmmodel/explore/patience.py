@@ -8,10 +8,10 @@ import os
 import signal
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from sysconfig import get_path
-from threading import Event, Thread, current_thread, get_ident, main_thread
+from threading import Event, Thread, current_thread, get_ident, local, main_thread
 from time import perf_counter, process_time
 from traceback import walk_tb
 from types import FrameType
@@ -47,10 +47,14 @@ class PatchError(BuildError):
 
 
 class Clock:
-    """The operation under way, if there is one: when its work began, how often it was seen at it."""
+    """The operation under way, if there is one: when its work began, how often it was seen at it.
+
+    `watched` has the innermost of each thread: the others stand still meanwhile.
+    """
 
     began: float | None = None
     looks = 0
+    watched = local()
 
     def start(self) -> None:
         """It begins now."""
@@ -70,10 +74,21 @@ def patience(wanted: bool) -> Iterator[Clock]:
 
     In the main thread by a signal, which ends waits for the system too; elsewhere between two bytecodes.
     """
-    clock = Clock()
-    if not wanted:
-        yield clock
-        return
+    outer, clock = getattr(Clock.watched, "clock", None), Clock()
+    Clock.watched.clock = clock
+    if outer:
+        outer.began = None
+    try:
+        with _watch(clock) if wanted else nullcontext():
+            yield clock
+    finally:
+        Clock.watched.clock = outer
+        if outer:
+            outer.start()
+
+
+@contextmanager
+def _watch(clock: Clock) -> Iterator[None]:
     done, thread, main = Event(), get_ident(), current_thread() is main_thread()
 
     def stop(_: int, frame: FrameType | None) -> None:
@@ -94,7 +109,7 @@ def patience(wanted: bool) -> Iterator[Clock]:
     with suppress(RuntimeError):  # there are Pythons without threads
         watch.start()
     try:
-        yield clock
+        yield
     finally:
         clock.began = None
         done.set()

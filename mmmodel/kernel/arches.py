@@ -110,7 +110,7 @@ class S390(Immediate):
             self.WRITE_ONCE(tlb.mm.flush_mm, False)
 
     def pmdp_huge_get_and_clear_full(self, mm: Mm, index: int, full: bool) -> None:
-        """pmdp_flush_lazy: IDTE when another CPU has the mm attached, else leave the flush for later."""
+        """IDTE when another CPU has the mm attached, else leave the flush for later (arch/s390/mm/pgtable.c, lazy)."""
         if full:
             super().pmdp_huge_get_and_clear_full(mm, index, full)
             return
@@ -123,19 +123,19 @@ class S390(Immediate):
         self.atomic_add(-FLUSHING, mm.attach_count)
 
     def pmdp_huge_clear_flush(self, mm: Mm, index: int) -> None:
-        """pmdp_flush_direct: always IDTE."""
+        """Always IDTE (arch/s390/mm/pgtable.c, direct)."""
         self.pmdp_idte(mm, index)
 
     @one_step
     @orders("mb")
     def pmdp_idte(self, mm: Mm, index: int) -> None:
-        """One instruction makes the entry invalid and purges it from every TLB."""
+        """One instruction makes the entry invalid and purges it from every TLB (arch/s390/include/asm/pgtable.h)."""
         self.step(mm.pmd[index])
         mm.pmd[index].value = None
         self.drop_translations(mm, index)
 
     def switch_mm(self, mm: Mm) -> None:
-        """Attach, wait for a flush under way, do one that was left over (finish_arch_post_lock_switch)."""
+        """Attach, wait for a flush under way, do one that was left over (arch/s390/include/asm/mmu_context.h)."""
         if self.cpu.active_mm is not mm:
             self.atomic_add(1, mm.attach_count)
             super().switch_mm(mm)
@@ -144,7 +144,7 @@ class S390(Immediate):
                 self.tlb_invalidate(mm)
 
     def leave_mm(self) -> None:
-        """Detach. The TLB keeps what it holds."""
+        """Detach. The TLB keeps what it holds (arch/s390/include/asm/mmu_context.h)."""
         before, self.cpu.active_mm = self.cpu.active_mm, None
         if before is not None:
             self.atomic_add(-1, before.attach_count)
@@ -152,7 +152,7 @@ class S390(Immediate):
     # -- page tables are halves of a page, and the page's mapcount says which halves are in use
 
     def pte_alloc_one(self, mm: Mm) -> PageTable | None:
-        """page_table_alloc: the other half of a page this mm has, or a new page."""
+        """page_table_alloc (arch/s390/mm/pgalloc.c): the other half of a page this mm has, or a new page."""
         for page in mm.pgtable_list[:1]:
             bit = page.mapcount.value & 1
             self.atomic_xor(1 << bit, page)
@@ -166,17 +166,17 @@ class S390(Immediate):
         return self.struct(PageTable, table, 0)
 
     def atomic_xor(self, bits: int, page: Page) -> None:
-        """atomic_xor_bits on the page's mapcount."""
+        """atomic_xor_bits (arch/s390/mm/pgalloc.c) on the page's mapcount."""
         self.atomic_set(page.mapcount, page.mapcount.value ^ bits)
 
     def relist(self, mm: Mm, page: Page) -> None:
-        """Keep a page on the mm's list exactly while one half is free."""
+        """Keep a page on the mm's list exactly while one half is free (arch/s390/mm/pgalloc.c)."""
         mm.pgtable_list = tuple(p for p in mm.pgtable_list if p is not page)
         if page.mapcount.value & 3 in (1, 2):
             mm.pgtable_list = (page, *mm.pgtable_list)
 
     def pte_free(self, mm: Mm, table: PageTable) -> None:
-        """page_table_free: the page goes when neither half is in use."""
+        """page_table_free (arch/s390/mm/pgalloc.c): the page goes when neither half is in use."""
         assert table.bit is not None
         self.atomic_xor(1 << table.bit, table.page)
         self.relist(mm, table.page)
@@ -191,7 +191,7 @@ class S390(Immediate):
         self.call_rcu_sched(self.pte_free, tlb.mm, table)
 
     def tlb_remove_table(self, tlb: MmuGather, page: Page) -> None:
-        """Segment tables too go their own way and ask for a flush."""
+        """Segment tables too go their own way and ask for a flush (arch/s390/mm/pgalloc.c)."""
         assert tlb.mm is not None
         self.WRITE_ONCE(tlb.mm.flush_mm, True)
         self.call_rcu_sched(self._free_pages, page, page.order)

@@ -11,12 +11,13 @@ from ..explore.concurrent import PROGRAMS as CONCURRENT
 from ..explore.interleavings import explore
 from ..explore.patience import DoesNotReturn, patience
 from ..explore.scenarios import Operation
-from ..explore.sequential import SEQUENTIAL, munmap
+from ..explore.sequential import SEQUENTIAL, map_read, munmap
 from ..kernel.arches import HUGE
 from ..kernel.mm_types import Pmd
 from ..kernel.overlay import Patch
 from ..show.html import Html, join, tag
 from ..show.lanes import swim_lanes
+from ..show.sources import place
 from ..show.tables import banner, label
 from ..study.at_a_glance import QUICK
 from ..study.blast import behaviour, in_softirq
@@ -152,7 +153,9 @@ def reaps(patch: type[Patch]) -> str:
 
 
 LATER, NONE = "a slot that somebody fills before it has the lock", ", with no memory left"
-HOLES = (*(slot + left for slot in ("an empty slot", "a slot that somebody has filled") for left in ("", NONE)), LATER)
+OTHER = ", with no memory left until another process gets the page meanwhile"
+SLOTS = ("an empty slot", "a slot that somebody has filled")
+HOLES = (*(slot + left for slot in SLOTS for left in ("", NONE, OTHER)), LATER)
 
 
 def leaks(patch: type[Patch]) -> str:
@@ -167,7 +170,7 @@ def leaks(patch: type[Patch]) -> str:
         if hole == LATER:
             listen(k, ["spin_lock"], lambda *_, slot=k.init.pmd[0], pmd=filled[1]: setattr(slot, "value", pmd))
         if NONE in hole:
-            k.alloc_huge_zero_page = lambda: None
+            k.alloc_huge_zero_page = partial(_no_page, k, OTHER in hole)
         result = k._dax_pmd_fault(k.init, 0)
         held = any(lock.value is not None for lock in k.locks)
         if counts(k) != due(k) or held:
@@ -175,6 +178,12 @@ def leaks(patch: type[Patch]) -> str:
         if (result is None) != (hole == HOLES[0]):
             return f"A fault in {hole} returns {result}."
     return ""
+
+
+def _no_page(k: Any, other: bool) -> None:
+    if other:
+        del k.alloc_huge_zero_page
+        map_read(k, k.new_mm("other"))
 
 
 def read_twice(scenario: str, builds: tuple[Build, ...], patch: type[Patch]) -> str:
@@ -195,6 +204,7 @@ def read_twice(scenario: str, builds: tuple[Build, ...], patch: type[Patch]) -> 
 S390 = (Build(), Build(swap=False))
 SLOT = partial(slot_kept, "_tlb_remove_page")
 OTHERS = (Build("v4.6", "x86"), Build("v4.6", "arm64"))
+REAPED = (Build("v4.7"), Build("v4.7", "arm64"))
 ATTEMPTS = {
     "04.2": Attempt((Build("v4.5", "x86"),), (RACE,), (too_early,), finds=True),
     "04.3": Attempt(tuple(Build("v4.5", arch) for arch in sorted(HUGE, reverse=True)), (RACE, "map-read-unmap"),
@@ -219,9 +229,8 @@ ATTEMPTS = {
     "12.6": Attempt((*(Build("v4.6", arch, patches=SHORT) for arch in ("x86", "arm64")),
                      *(Build(swap=swap, patches=("q4", *SHORT)) for swap in (True, False))),
                     (*UNMAPS, "fork", RACE, PIN), (partial(not_taken, over=SHORT, than=SHORT[0]),)),
-    "12.7": Attempt((Build("v4.7"), Build("v4.7", "arm64")), ("exit-mmap", "map-read-unmap", RACE,
-                                                             "reaper-vs-shrinker"),
-                    (reaps, partial(read_twice, "reaper-vs-shrinker", (Build("v4.7"), Build("v4.7", "arm64"))))),
+    "12.7": Attempt(REAPED, ("exit-mmap", "map-read-unmap", RACE, "reaper-vs-shrinker"),
+                    (reaps, partial(read_twice, "reaper-vs-shrinker", REAPED))),
     "12.8": Attempt((Build("v4.9", "arm64"),), ("threads-vs-shrinker", "fault-vs-shrinker", "exit-mmap", "fork"),
                     memory="weak", seconds=60),
     "12.9": Attempt((Build("v4.6", "x86"),), (), (leaks,)),
@@ -250,6 +259,18 @@ def try_patch(id: str, patch: Any = ...) -> Html:
     return feedback(True, id, "✓ right", where, explained(id), note)
 
 
+def misplaced(patch: Any, builds: tuple[Build, ...]) -> str:
+    """Does a class for a header or an arch override a function that is elsewhere?"""
+    there = "/".join(patch.file.split("/")[:2]) if patch.file.startswith("arch/") else patch.file
+    for name in patch.functions() if patch.level() else ():
+        files = {place(build, name).partition(":")[0] for build in builds if hasattr(build.kernel_class, name)}
+        if files and "/" in min(files) and not any(file.startswith(there) for file in files):
+            return (
+                f"{name}() is in {' or '.join(sorted(files))}, not in {patch.file}: that decides where it is compiled."
+            )
+    return ""
+
+
 def against(attempt: Attempt, patch: Any) -> str:
     """What speaks against a patch; empty if nothing does.
 
@@ -260,6 +281,8 @@ def against(attempt: Attempt, patch: Any) -> str:
     builds = [replace(build, patches=(*build.patches, patch)) for build in attempt.builds]
     if why := builds[0].without_effect.get(patch.name):
         raise BuildError(f"it has no effect on {label(attempt.builds[0])}: {why}")
+    if wrong := misplaced(builds[0].patch_classes[-1], attempt.builds):
+        raise BuildError(wrong)
     for build in builds:
         for scenario in attempt.scenarios:
             weaker = {"memory": attempt.memory} if scenario in CONCURRENT else {}

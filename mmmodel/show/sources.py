@@ -46,7 +46,7 @@ def place(build: Build, name: str) -> str:
     owners: list[type] = [cls for cls in build.kernel_class.__mro__ if name in vars(cls)]
     arch = own_gather(build.arch, build.version)
     own = [arch] if arch and owners[0].__module__.endswith(("arches", "mmu_gather")) else []
-    said = [] if own else [vars(owners[0])[name].__doc__]
+    said = [] if own and owners[0].__module__.endswith("mmu_gather") else [vars(owners[0])[name].__doc__]
     for cls in (*own, *owners):
         given = getattr(cls, "instead", None) or getattr(cls, "file", None)
         said += [given, cls.__doc__, inspect.getdoc(inspect.getmodule(cls))]

@@ -7,7 +7,7 @@ import pytest
 
 import mmmodel as mm
 from mmmodel.explore.concurrent import PROGRAMS
-from mmmodel.explore.patience import PatchError
+from mmmodel.explore.patience import PatchError, patience
 
 
 class Slow(mm.Patch):
@@ -22,6 +22,13 @@ def test_a_long_exploration_of_a_readers_patch_is_no_code_that_does_not_return(m
     monkeypatch.setattr("mmmodel.explore.patience.PATIENCE", 0.2)
     verdict = mm.check(mm.Build("v4.7", patches=[Slow]), "zap-vs-shrinker", 5)
     assert (verdict.status, verdict.states) == ("holds", 152781)
+
+
+def test_many_runs_that_return_are_not_one_that_does_not(monkeypatch):
+    monkeypatch.setattr("mmmodel.explore.patience.PATIENCE", 0.2)
+    with patience(True) as clock:
+        clock.start()
+        assert all([mm.check(mm.Build("v4.7", patches=[Slow]), "fork-pressure") for _ in range(10)])
 
 
 class StandsStill(mm.Patch):

@@ -192,6 +192,14 @@ def put_if_filled(self, mm, index):
     return result
 
 
+def put_if_there_is_one(self, mm, index):
+    """It may be that of another process."""
+    result = VERSIONS["v4.6"]._dax_pmd_fault(self, mm, index)
+    if result is not None and self.huge_zero_page.value is not None:
+        self.put_huge_zero_page()
+    return result
+
+
 def put_at_the_fallback(self, mm, index):
     zero_page = self.get_huge_zero_page()
     if zero_page is None:
@@ -282,6 +290,7 @@ WRONG = {
         puts(before=True, locks=True),
         patch(_dax_pmd_fault=nothing),
         patch(_dax_pmd_fault=put_if_filled),
+        patch(_dax_pmd_fault=put_if_there_is_one),
         PATCHES["q3"],
     ],
 }
@@ -373,9 +382,14 @@ def test_takes_the_solution_and_another_one(id):
     assert answered() == {id: True}
 
 
-def test_one_class_climbs_the_ladder():
-    at_once = patch(file=S390, zap_huge_zero_page=put_in_zap)
-    assert ["✓ right" in mm.try_patch(f"12.{step}", at_once) for step in range(1, 6)] == [True] * 5
+@pytest.mark.parametrize(("file", "name", "function", "of"), [
+    (S390, "zap_huge_zero_page", put_in_zap, "mm/huge_memory.c"),
+    (S390, RELEASE, loop, "mm/swap.c"),
+    ("include/linux/swap.h", "zap_huge_zero_page", put_in_zap, "mm/huge_memory.c"),
+])  # fmt: skip
+def test_a_class_edits_its_file_and_no_other(file, name, function, of):
+    text = told(mm.try_patch("12.2", patch(file=file, **{name: function})))
+    assert f"12.2: did not count {name}() is in {of}, not in {file}" in text
 
 
 @pytest.mark.parametrize("id", ATTEMPTS)
