@@ -203,8 +203,7 @@ def read_twice(scenario: str, builds: tuple[Build, ...], patch: type[Patch]) -> 
 
 S390 = (Build(), Build(swap=False))
 SLOT = partial(slot_kept, "_tlb_remove_page")
-OTHERS = (Build("v4.6", "x86"), Build("v4.6", "arm64"))
-REAPED = (Build("v4.7"), Build("v4.7", "arm64"))
+OTHERS, REAPED = (Build("v4.6", "x86"), Build("v4.6", "arm64")), (Build("v4.7"), Build("v4.7", "arm64"))
 ATTEMPTS = {
     "04.2": Attempt((Build("v4.5", "x86"),), (RACE,), (too_early,), finds=True),
     "04.3": Attempt(tuple(Build("v4.5", arch) for arch in sorted(HUGE, reverse=True)), (RACE, "map-read-unmap"),
