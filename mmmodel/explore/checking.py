@@ -64,4 +64,4 @@ def check(
     limits = {name: options[name] for name in ("kernel_class", "max_seconds", "use_zero_page") if name in options}
     verdict = run(build, SEQUENTIAL[scenario], journal=False, stop=True, **limits).verdict
     with_steps = verdict.replay() if verdict.broken else verdict
-    return with_steps if with_steps.broken else verdict
+    return with_steps if with_steps.broken or with_steps.bound == "interrupted" else verdict

@@ -34,3 +34,13 @@ def test_several_cpus_for_a_sequential_scenario():
     with pytest.raises(mm.BuildError) as error:
         mm.check(mm.Build(), "fork", cpus=2)
     assert_one_line(error, ["fork", "zap-vs-shrinker"])
+
+
+def test_an_interrupt_while_the_steps_are_written_down_is_not_lost(monkeypatch):
+    def interrupted(kernel):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("mmmodel.explore.tracing.Journal", interrupted)
+    assert mm.check(mm.Build(), "map-read-unmap").bound == "interrupted"
+    table = mm.matrix(["s390"], ["v4.6"], scenarios=["map-read-unmap", "fork"])
+    assert set(table.status) == {"undecided"}
