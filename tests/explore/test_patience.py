@@ -28,7 +28,7 @@ def test_many_runs_that_return_are_not_one_that_does_not(monkeypatch):
     monkeypatch.setattr("mmmodel.explore.patience.PATIENCE", 0.2)
     with patience(True) as clock:
         clock.start()
-        assert all([mm.check(mm.Build("v4.7", patches=[Slow]), "fork-pressure") for _ in range(10)])
+        assert all(mm.check(mm.Build("v4.7", patches=[Slow]), "fork-pressure") for _ in range(10))
 
 
 class StandsStill(mm.Patch):
