@@ -18,7 +18,7 @@ from ..study.kept import FOLDER
 from . import environment
 from . import page as report
 from .forked import Forked
-from .notebooks import one_line, promised
+from .notebooks import one_line, ours, promised
 from .outcome import Outcome, read
 
 INTERRUPTED = "the run was interrupted"
@@ -48,7 +48,8 @@ def work(
         signal.signal(signal.SIGALRM, _stop)
         signal.setitimer(signal.ITIMER_REAL, deadline)
         environment.isolate(home)
-        os.environ[FOLDER] = str(home)  # what one notebook worked out, the others need not
+        if path in ours():  # they change nothing of the model: what one of them worked out, the others need not
+            os.environ[FOLDER] = str(home)
         nb = _execute(path, parameters, timeouts)
         _no_more_signals()
         stage = "its result could not be written: "

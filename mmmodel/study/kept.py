@@ -4,6 +4,7 @@ import json
 import os
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -35,10 +36,11 @@ def kept(work: Callable[[Sequence[Build], str], list[Any]], group: Sequence[Buil
     for file in Path(folder).glob(f"{scenario}.*.json"):
         known |= json.loads(file.read_text(encoding="utf-8"))
     rest = [build for build in group if repr(build) not in known]
-    if found := dict(zip(map(repr, rest), work(rest, scenario) if rest else (), strict=True)):
-        known |= found
+    found = dict(zip(map(repr, rest), work(rest, scenario) if rest else (), strict=True))
+    if decided := {build: row for build, row in found.items() if row[0] != "undecided"}:
         new = Path(folder, f"{scenario}.{sha256(repr(rest).encode()).hexdigest()}.{os.getpid()}")
-        decided = {build: row for build, row in found.items() if row[0] != "undecided"}
-        new.write_text(json.dumps(decided), encoding="utf-8")
-        new.replace(new.with_suffix(".json"))
+        with suppress(OSError):
+            new.write_text(json.dumps(decided), encoding="utf-8")
+            new.replace(new.with_suffix(".json"))
+    known |= found
     return [tuple(known[repr(build)]) for build in group]
