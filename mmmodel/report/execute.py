@@ -23,6 +23,7 @@ from .outcome import Outcome, read
 
 INTERRUPTED = "the run was interrupted"
 STARTS = 3  # of a kernel: now and then one comes up and never answers, as when another program took a port of its
+VERDICTS = "verdicts"  # folder of what one notebook of ours worked out and the others need not
 KEPT = 200_000  # characters from the beginning, and as many from the end, of what a cell printed
 
 
@@ -48,8 +49,8 @@ def work(
         signal.signal(signal.SIGALRM, _stop)
         signal.setitimer(signal.ITIMER_REAL, deadline)
         environment.isolate(home)
-        if path in ours():  # they change nothing of the model: what one of them worked out, the others need not
-            os.environ[FOLDER] = str(home)
+        if path in ours():  # they change nothing of the model
+            os.environ[FOLDER] = str(home / VERDICTS)
         nb = _execute(path, parameters, timeouts)
         _no_more_signals()
         stage = "its result could not be written: "

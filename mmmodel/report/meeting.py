@@ -12,7 +12,6 @@ import sys
 import tempfile
 import webbrowser
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -27,7 +26,7 @@ from voila.tornado.handler import TornadoVoilaHandler
 
 from ..data import rows
 from ..show.glossary import link_words
-from ..study.kept import FOLDER, this_model
+from ..study.kept import FOLDER, cache
 from . import environment
 from .gate import LOCAL, Door, Gate, Kernels, Policy, in_one_line
 from .minutes import Minutes
@@ -120,7 +119,7 @@ def serve(
         parts = dict.fromkeys(("shown.html", "meeting.js", "meeting.css")) | {"index.html.j2": "dashboard.html"}
         for part, file in parts.items():
             (folder / part).write_text(template(file or part), encoding="utf-8")
-        _keep_verdicts()
+        os.environ[FOLDER] = str(cache())  # what one kernel worked out, the others need not
         environment.isolate(folder / "jupyter")
         if parameters:
             notebook = with_parameters(notebook, parameters, folder)
@@ -168,16 +167,6 @@ def _config(token: str, notebook: Path, theme: str, hosts: Sequence[str]) -> Con
     kernels = {"cull_idle_timeout": 60, "cull_interval": 10, "fill_delay": 15.0}
     cookies = {"cookie_options": {"samesite": "Lax"}}
     return Config(Voila=voila, VoilaConfiguration=page, KernelManager=kernel, Kernels=kernels, IdentityProvider=cookies)
-
-
-def _keep_verdicts() -> None:
-    """What one kernel worked out, the others need not; nor those of the next meeting, if the model is the same."""
-    import platformdirs
-
-    folder = platformdirs.user_cache_path("mmmodel", appauthor=False) / "verdicts" / this_model()
-    with suppress(OSError):
-        folder.mkdir(parents=True, exist_ok=True)
-        os.environ[FOLDER] = str(folder)
 
 
 def _linked(request: object, notebook: Any, cwd: str) -> Any:

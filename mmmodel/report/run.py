@@ -27,10 +27,11 @@ from tqdm import tqdm
 
 from ..build.composed import Build
 from ..show.contents import headline
+from ..study.kept import leave
 from ..words import BuildError
 from . import environment
 from . import page as report
-from .execute import INTERRUPTED, STARTS, work
+from .execute import INTERRUPTED, STARTS, VERDICTS, work
 from .notebooks import UsageError, find, load, ours, promised
 from .outcome import Failure, Outcome, read
 from .results import Results
@@ -105,6 +106,7 @@ def run(
         longest_first = sorted(plan, key=lambda path: -path.stat().st_size) if jobs > 1 else list(plan)
         words = _run_all(context, longest_first, jobs, deadline, task, stopped)
         outcomes = [_outcome(outcome, out, words.get(path, "")) for path, outcome in plan.items()]
+        leave(Path(home) / VERDICTS)
         kernel = environment.facts(Path(home))
         kernel |= {"versions": kernel.get("versions", {}) | environment.versions(HERE)}
         if slides:

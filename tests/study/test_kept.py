@@ -61,3 +61,18 @@ def test_another_model_has_other_verdicts(monkeypatch, tmp_path):
     (tmp_path / "kernel" / "memory.py").write_text("")
     monkeypatch.setattr(kept, "PACKAGE", tmp_path)
     assert kept.this_model() != before
+
+
+def test_a_run_leaves_its_verdicts_to_meetings(folder, worked_out, monkeypatch, tmp_path_factory):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
+    first = table()
+    kept.leave(folder)
+    monkeypatch.setenv(kept.FOLDER, str(kept.cache()))
+    pd.testing.assert_frame_equal(first, table())
+    assert len(worked_out) == 1
+
+
+def test_where_nothing_can_be_written_nothing_is_lost(folder, worked_out, monkeypatch):
+    monkeypatch.setenv(kept.FOLDER, str(folder / "file" / "below"))
+    (folder / "file").write_text("")
+    assert len(table()) == 4
