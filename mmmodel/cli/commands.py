@@ -261,9 +261,15 @@ def workers(scheduler: str | None, patches: Sequence[str] = ()) -> Iterator[Exec
     """The processes of this machine, or the workers of a Dask cluster: a lost worker's share is done by the others."""
     if scheduler is None:
         from concurrent.futures import ProcessPoolExecutor
+        from multiprocessing import active_children
 
-        with ProcessPoolExecutor(initializer=load, initargs=(patches,)) as pool:
+        pool = ProcessPoolExecutor(initializer=load, initargs=(patches,))
+        try:
             yield pool
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
+            for process in active_children():
+                process.terminate()  # one that was just being started has not heard of Ctrl-C
         return
     if any(".py" in text for text in patches):
         raise UsageError("a patch from a file is checked on this machine only: leave --scheduler away")

@@ -3,12 +3,14 @@
 A kernel belongs to a page: it ends with it, or a minute after nobody is connected to it any more.
 """
 
+import asyncio
 import logging
 import re
 from datetime import UTC, datetime
 from subprocess import DEVNULL
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
+from weakref import WeakValueDictionary
 
 from jupyter_server.services.kernels.kernelmanager import AsyncMappingKernelManager
 from tornado.httputil import HTTPHeaders, HTTPServerRequest, split_host_and_port
@@ -72,7 +74,7 @@ class Door(TornadoVoilaHandler):  # type: ignore[misc]
         asked = parse_qsl(self.request.query, keep_blank_values=True)
         if (kept := [pair for pair in asked if pair[0] != "token"]) != asked:
             self.redirect(f"{self.request.path}?{urlencode(kept)}".rstrip("?"))
-        elif len(self.kernel_manager) - self.kernel_manager.waiting(path) >= MOST:
+        elif self.kernel_manager.taken >= MOST:
             self.set_status(503)
             self.finish(FULL.format(MOST))
         else:
@@ -92,13 +94,22 @@ class Kernels(AsyncMappingKernelManager):
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)  # type: ignore[no-untyped-call]
         self.had = set[str]()
+        self.makers = WeakValueDictionary[str, Any]()
 
-    def waiting(self, notebook: str | None) -> int:
+    def waiting(self, notebook: str) -> int:
         """How many pages of it, each with its kernel, wait for somebody; Voila's pool also has those it put off."""
         return sum(page.done() for page in self._pools.get(notebook, ()))  # type: ignore[attr-defined]
 
+    @property
+    def taken(self) -> int:
+        """How many kernels somebody has: all but those of the pool."""
+        pool = {page for pages in self._pools.values() for page in pages}  # type: ignore[attr-defined]
+        return sum(self.makers.get(kernel) not in pool for kernel in self.list_kernel_ids())
+
     async def start_kernel(self, **options: Any) -> str:  # type: ignore[override]
         """What it complains of is not for the chair's terminal; what fails in a cell is on its page."""
+        kernel = options.setdefault("kernel_id", self.new_kernel_id())
+        self.makers[kernel] = asyncio.current_task()
         return await super().start_kernel(stderr=DEVNULL, **options)
 
     async def cull_kernel_if_idle(self, kernel_id: str) -> None:

@@ -1,7 +1,7 @@
 """Tables of verdicts: many builds in many scenarios, those that behave the same checked once."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import BrokenExecutor, Executor, as_completed
+from concurrent.futures import BrokenExecutor, Executor, Future, as_completed
 from contextlib import suppress
 from itertools import product
 
@@ -80,8 +80,10 @@ def _work(
     if executor is None:
         yield from ((*task, kept(verdicts, *task)) for task in tasks)
         return
-    futures = {executor.submit(verdicts, *task): task for task in tasks}
+    futures: dict[Future[list[Found]], tuple[list[Build], str]] = {}
     try:
+        for task in tasks:
+            futures[executor.submit(verdicts, *task)] = task
         for future in as_completed(futures):
             yield (*futures[future], future.result())
     except (KeyboardInterrupt, BrokenExecutor):

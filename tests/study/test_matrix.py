@@ -6,7 +6,7 @@ import re
 import socket
 import subprocess
 import sys
-from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
 
 import proposals as given
 import pytest
@@ -135,3 +135,18 @@ def test_a_matrix_of_what_is_not_there(toggles):
     with pytest.raises(mm.BuildError) as error:
         mm.matrix(**toggles)
     assert_one_line(error, ["nope"])
+
+
+def test_what_waits_is_cancelled_when_the_work_is_interrupted_while_it_is_given_out():
+    given = []
+
+    class Interrupted(Executor):
+        def submit(self, function, *args):
+            if len(given) == 2:
+                raise KeyboardInterrupt
+            given.append(Future())
+            return given[-1]
+
+    table = mm.matrix(["s390"], ["v4.6"], scenarios=["fork", "split", "mremap", "write-fault"], executor=Interrupted())
+    assert set(table.status) == {"undecided"}
+    assert [future.cancelled() for future in given] == [True, True]
