@@ -110,7 +110,7 @@ class S390(Immediate):
             self.WRITE_ONCE(tlb.mm.flush_mm, False)
 
     def pmdp_huge_get_and_clear_full(self, mm: Mm, index: int, full: bool) -> None:
-        """IDTE when another CPU has the mm attached, else leave the flush for later (arch/s390/mm/pgtable.c, lazy)."""
+        """pmdp_flush_lazy (arch/s390/mm/pgtable.c): IDTE if another CPU has the mm attached, or a flush for later."""
         if full:
             super().pmdp_huge_get_and_clear_full(mm, index, full)
             return
@@ -123,19 +123,19 @@ class S390(Immediate):
         self.atomic_add(-FLUSHING, mm.attach_count)
 
     def pmdp_huge_clear_flush(self, mm: Mm, index: int) -> None:
-        """Always IDTE (arch/s390/mm/pgtable.c, direct)."""
+        """pmdp_flush_direct (arch/s390/mm/pgtable.c): always IDTE."""
         self.pmdp_idte(mm, index)
 
     @one_step
     @orders("mb")
     def pmdp_idte(self, mm: Mm, index: int) -> None:
-        """One instruction makes the entry invalid and purges it from every TLB (arch/s390/include/asm/pgtable.h)."""
+        """__pmdp_idte (arch/s390/include/asm/pgtable.h): one instruction clears the entry and purges it everywhere."""
         self.step(mm.pmd[index])
         mm.pmd[index].value = None
         self.drop_translations(mm, index)
 
     def switch_mm(self, mm: Mm) -> None:
-        """Attach, wait for a flush under way, do one that was left over (arch/s390/include/asm/mmu_context.h)."""
+        """arch/s390/include/asm/mmu_context.h: attach; finish_arch_post_lock_switch: wait for a flush, or flush."""
         if self.cpu.active_mm is not mm:
             self.atomic_add(1, mm.attach_count)
             super().switch_mm(mm)

@@ -119,7 +119,6 @@ def serve(
         parts = dict.fromkeys(("shown.html", "meeting.js", "meeting.css")) | {"index.html.j2": "dashboard.html"}
         for part, file in parts.items():
             (folder / part).write_text(template(file or part), encoding="utf-8")
-        os.environ[FOLDER] = str(cache())  # what one kernel worked out, the others need not
         environment.isolate(folder / "jupyter")
         if parameters:
             notebook = with_parameters(notebook, parameters, folder)
@@ -130,6 +129,7 @@ def serve(
         with listener:
             listener.setblocking(False)
             token = secrets.token_urlsafe(24)
+            os.environ[FOLDER] = str(cache())  # what one kernel worked out, the others need not
             config = _config(token, notebook, theme, hosts)
             app = Dashboard(listener, meeting, config=config, config_file_paths=[])
             app.initialize([])

@@ -42,3 +42,5 @@ def test_an_interrupt_while_the_steps_are_written_down_is_not_lost(monkeypatch):
 
     monkeypatch.setattr("mmmodel.explore.tracing.Journal", interrupted)
     assert mm.check(mm.Build(), "map-read-unmap").bound == "interrupted"
+    table = mm.matrix(["s390"], ["v4.6"], scenarios=["map-read-unmap", "fork"])
+    assert set(table.status) == {"undecided"}

@@ -21,6 +21,7 @@ import mmmodel as mm
 from mmmodel.cli import main
 from mmmodel.data import notebooks_dir
 from mmmodel.report.notebooks import find
+from mmmodel.study.kept import FOLDER
 
 pytest.importorskip("voila", reason="pip install 'mmmodel[meeting]'")
 from mmmodel.report import meeting
@@ -87,6 +88,7 @@ def test_a_port_that_is_taken(notebook):
         taken = server.getsockname()[1]
         said = one_line(CliRunner().invoke(main, ["meeting", str(notebook), "--port", str(taken)]))
     assert f"port {taken} cannot be used" in said
+    assert FOLDER not in os.environ, "a meeting that was not held leaves nothing to whoever works here next"
 
 
 def test_a_toggle_the_notebook_does_not_have(tmp_path):

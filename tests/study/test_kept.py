@@ -1,4 +1,4 @@
-"""Verdicts kept from one meeting to the next: where that is asked for, and only what does not depend on the reader."""
+"""Verdicts kept for runs and meetings: where that is asked for, and only what does not depend on the reader."""
 
 import pandas as pd
 import pytest
