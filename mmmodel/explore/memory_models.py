@@ -111,7 +111,7 @@ class Weak(Relaxed):
 
     def known(self, order: Any, places: tuple[Place, ...]) -> Any:
         """The number after what a CPU did. `order`: the number before, the CPU, what it did and wrote besides."""
-        finished = tuple(not place.function for place in places)
+        finished = tuple([not place.function for place in places])
         if (order, finished) not in self.seen:
             before, cpu, (act, *args), besides = order
             then: Order = act(self.orders[before], cpu, *args)
@@ -132,8 +132,8 @@ class Weak(Relaxed):
 
         def done(found: Piece, *act: Any, hidden: bool = False) -> Choice:
             """The state after a piece. `hidden`: its store is older than the newest value already."""
-            besides = tuple((self.racy[s], code) for s, code in found.writes if s in self.racy and s != slot)
-            writes = [(s, code) for s, code in found.writes if not (hidden and s == slot)]
+            besides = tuple([(self.racy[s], code) for s, code in found.writes if s in self.racy and s != slot])
+            writes = [(s, code) for s, code in found.writes if s != slot] if hidden else found.writes
             return memory.after(state, writes), (order, cpu, act, besides), found
 
         if word < 0:

@@ -173,7 +173,7 @@ def _note(trace: Trace, kernel: Any, op: str = "", wrong: tuple[str, str] | None
         wrong = wrong or notes.broken
     if op:
         trace.rows.append(Row(len(trace.rows), op, *counters(kernel)))
-        trace.due.append(kernel.references_due() if trace.build.keeps_the_rule else (None, None))
+        trace.due.append(kernel.references_due() if notes and trace.build.keeps_the_rule else (None, None))
     if not verdict.broken and (wrong := wrong or broken(kernel, "always")):
         verdict.broken, verdict.what = wrong
         verdict.op = op or (f"after {trace.rows[-1].op}" if trace.rows else "start")

@@ -64,7 +64,8 @@ class Order(NamedTuple):
         """A CPU has read a message."""
         views, learnt = self.cpus[cpu], raised(self.words[word][at].view, word, at)
         now = joined(views.now, learnt) if acquire else raised(views.now, word, at)
-        return self.with_views(cpu, views._replace(now=now, read=joined(joined(views.read, learnt), now)))
+        read = joined(joined(views.read, learnt), now)
+        return self.with_views(cpu, Views(now, read, views.fenced, views.unlocked))
 
     def after_write(self, cpu: int, word: int, at: int, code: str, release: bool, follows: bool = False) -> Order:
         """A CPU has written a message after `at` others; one that `follows` goes on with what that one released."""
@@ -76,8 +77,8 @@ class Order(NamedTuple):
             carried = joined(carried, order.words[word][at - 1].view)
         messages = (*order.words[word][:at], Message(code, carried, follows), *order.words[word][at:])
         words = (*order.words[:word], messages, *order.words[word + 1 :])
-        views = views._replace(now=now, read=raised(views.read, word, at))
-        return order._replace(words=words).with_views(cpu, views)
+        views = Views(now, raised(views.read, word, at), views.fenced, views.unlocked)
+        return Order(words, order.cpus, order.locks, order.everybody).with_views(cpu, views)
 
     def after_barrier(self, cpu: int, kind: str) -> Order:
         """mb: a CPU and all full barriers know the same; rmb: what it read counts; wmb: its writes carry that."""
@@ -104,31 +105,35 @@ class Order(NamedTuple):
 
     def forgotten(self, finished: Sequence[bool]) -> Order:
         """Without the messages that nobody can read any more, and without what CPUs know that have finished."""
-        last = tuple(len(messages) - 1 for messages in self.words)
-        cpus = tuple(Views(*[last] * 4) if done else of for of, done in zip(self.cpus, finished, strict=True))
+        last = tuple([len(messages) - 1 for messages in self.words])
+        cpus = tuple([Views(*[last] * 4) if done else of for of, done in zip(self.cpus, finished, strict=True)])
         oldest = tuple(map(min, *(views.now for views in cpus), last))
-        words = tuple(messages[first:] for messages, first in zip(self.words, oldest, strict=True))
-        words = tuple((messages[0]._replace(follows=False), *messages[1:]) for messages in words)
-        order = self._replace(words=words, cpus=cpus)
+        words = tuple([_from(messages, first) for messages, first in zip(self.words, oldest, strict=True)])
+        order = Order(words, cpus, self.locks, self.everybody)
         if any(oldest):
-            order = order.mapped(
-                lambda view: tuple(max(0, number - first) for number, first in zip(view, oldest, strict=True))
-            )
-        return order._replace(locks=tuple((slot, view) for slot, view in order.locks if any(view)))
+            order = order.mapped(lambda view: tuple([max(0, n - first) for n, first in zip(view, oldest, strict=True)]))
+        return order._replace(locks=tuple([each for each in order.locks if any(each[1])]))
 
     def mapped(self, moved: Callable[[View], View]) -> Order:
         """The same with every view changed."""
         moved = cache(moved)  # few views are unlike each other
         return Order(
-            tuple(tuple(m._replace(view=moved(m.view)) for m in messages) for messages in self.words),
-            tuple(Views(*map(moved, views)) for views in self.cpus),
-            tuple((slot, moved(view)) for slot, view in self.locks),
+            tuple([tuple([Message(m.code, moved(m.view), m.follows) for m in each]) for each in self.words]),
+            tuple([Views(*map(moved, views)) for views in self.cpus]),
+            tuple([(slot, moved(view)) for slot, view in self.locks]),
             moved(self.everybody),
         )
 
     def with_views(self, cpu: int, views: Views) -> Order:
         """The same, with what one CPU knows replaced."""
-        return self._replace(cpus=(*self.cpus[:cpu], views, *self.cpus[cpu + 1 :]))
+        cpus = (*self.cpus[:cpu], views, *self.cpus[cpu + 1 :])
+        return Order(self.words, cpus, self.locks, self.everybody)
+
+
+def _from(messages: tuple[Message, ...], first: int) -> tuple[Message, ...]:
+    """The messages from one on, which follows none now."""
+    oldest = messages[first]
+    return messages if not (first or oldest.follows) else (oldest._replace(follows=False), *messages[first + 1 :])
 
 
 def joined(one: View, other: View) -> View:

@@ -110,7 +110,7 @@ class Machine(Atomics):
         """What a flush does, as part of a step."""
         self.costs["tlb_flush"] += 1
         for cpu in self.cpus if cpus is None else cpus:
-            cpu.tlb = tuple(e for e in cpu.tlb if e.mm is not mm or (index is not None and e.index != index))
+            cpu.tlb = tuple([e for e in cpu.tlb if e.mm is not mm or (index is not None and e.index != index)])
 
     # -- what goes wrong
 

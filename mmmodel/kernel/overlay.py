@@ -29,6 +29,8 @@ class Patch(Kernel):
     """Is it nothing but assertions, which are compiled with CONFIG_DEBUG_VM only?"""
 
     def __init_subclass__(cls) -> None:
+        if issubclass(cls, V4_5):  # no patch: a kernel that has some
+            return
         cls.name = vars(cls).get("name") or cls.__name__
         mangled = f"_{cls.__name__.lstrip('_')}__"
         for name, value in list(vars(cls).items()):

@@ -47,6 +47,8 @@ class PageAlloc(Machine):
     def touched(self, pfn: int, order: int) -> list[Page]:
         """The pages of a block that were ever looked at; the others are as they were at boot."""
         block = self.mem_map[pfn >> self.hpage_order]
+        if not order:
+            return [block[pfn]] if pfn in block else []
         if order < self.hpage_order:
             return [block[p] for p in range(pfn, pfn + (1 << order)) if p in block]
         return list(block.values())
@@ -153,8 +155,8 @@ class PageAlloc(Machine):
             self.violate("one-owner", f"{page} is freed {what}")
         elif page.holder is not None:
             self.violate("one-owner", f"{page} is freed under its owner: {page.holder} did not give it back")
-        beyond = range(page.pfn + (1 << page.order), page.pfn + (1 << order))
-        for other in [p for p in self.touched(page.pfn, order) if p.pfn in beyond and p.owner is not None]:
+        end, freed = page.pfn + (1 << page.order), self.touched(page.pfn, order) if order > page.order else []
+        for other in [p for p in freed if p.pfn >= end and p.owner is not None]:
             self.violate("one-owner", f"{other} is freed under its owner, {other.owner}, together with {page}")
 
     def allocation(self, page: Page) -> Page | None:

@@ -3,7 +3,6 @@
 import ast
 import inspect
 import textwrap
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cache, partial
 from typing import Any, NamedTuple
@@ -12,13 +11,14 @@ from ..build.composed import Build
 from ..data import rows
 from ..explore.scenarios import Ops
 from ..explore.sequential import ALONE, SEQUENTIAL, munmap
-from ..explore.tracing import Row, run
+from ..explore.tracing import run
 from ..kernel.arches import ARCHES
 from ..kernel.patches import PATCHES
 from ..kernel.versions import VERSIONS
 from ..words import choose, kernel_name
 from .calls import count
 from .costs import FUNCTIONS, touch
+from .kept import kept
 from .sharing import shared
 
 Stack = tuple[str, ...]
@@ -48,7 +48,7 @@ class Effect(NamedTuple):
         return "counters" if self.counters else "calls" if self.calls else "same"
 
 
-Seen = tuple[bool | None, list[Row], tuple[Counter[str], Counter[str]]]
+Seen = tuple[bool | None, list[list[Any]], list[dict[str, int]]]
 FEW: dict[str, dict[str, int]] = {"unmap-until-panic": {"cycles": 24, "ring": 8}, "fork-pressure": {"rounds": 2}}
 """Of scenarios that do the same over and over so much is run."""
 
@@ -62,10 +62,15 @@ def _seen(scenario: str, build: Build, kernel_class: type) -> Seen:
         yield from program.run(k, **FEW.get(scenario, {}))
 
     trace = run(build, program._replace(run=counted), False, True, kernel_class)
-    return trace.verdict.holds, trace.rows, (counts[0], trace.costs)
+    return trace.verdict.holds, [[*row] for row in trace.rows], [dict(counts[0]), dict(trace.costs)]
 
 
-def _differ(rows: Sequence[Row], others: Sequence[Row]) -> bool:
+def _seen_by(scenario: str, builds: Sequence[Build]) -> list[Seen]:
+    """The runs of some builds; those that are the same are made once."""
+    return [found for found, _ in shared(builds, partial(_seen, scenario))]
+
+
+def _differ(rows: Sequence[Sequence[Any]], others: Sequence[Sequence[Any]]) -> bool:
     """Do counters that exist in both differ? (The page's own count as the only one is no difference by itself.)"""
     pairs = [pair for row, other in zip(rows, others, strict=False) for pair in zip(row, other, strict=True)]
     return len(rows) != len(others) or any(a != b for a, b in pairs if a is not None and b is not None)
@@ -86,7 +91,7 @@ def behaviour(
     effects = []
     for scenario in scenarios:
         choose("sequential scenario", scenario, SEQUENTIAL)
-        seen = [found for found, _ in shared(builds, partial(_seen, scenario))]
+        seen = kept(partial(_seen_by, scenario), builds, f"effects-{scenario}")
         without, patched = seen[: len(archs)], zip(builds[len(archs) :], seen[len(archs) :], strict=True)
         for at, (build, (after, counters, calls)) in enumerate(patched):
             before, usual, cost = without[at % len(archs)]

@@ -4,7 +4,7 @@ Counting is done around the functions of a booted kernel (see `calls`), never in
 """
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from functools import cache
@@ -20,6 +20,7 @@ from ..kernel.memory import PTRS_PER_PMD
 from ..kernel.mm_types import PAGE_COUNT_ATOMICS
 from ..words import choose
 from .calls import count
+from .kept import kept
 
 Work = Callable[[], None]
 Prepare = Callable[[Any, int], Work]
@@ -162,7 +163,12 @@ def calls(build: Build, workload: str, units: int | None = None) -> dict[str, in
     Raises BuildError for an unknown workload; KernelBug if the build stops at a BUG.
     """
     usual = units_of(build, workload)
-    found = _count(build, WORKLOADS[workload].prepare, units or usual)
+    number = units or usual
+
+    def work(group: Sequence[Build]) -> list[Counter[str]]:
+        return [_count(each, WORKLOADS[workload].prepare, number) for each in group]
+
+    found = Counter(kept(work, [build], f"{workload}-{number}")[0])
     return {metric: found[counted] for metric, counted in METRICS.items()}
 
 

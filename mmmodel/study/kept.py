@@ -1,4 +1,4 @@
-"""Verdicts that this very model gave before: in earlier runs and meetings, or to another notebook of the same run.
+"""What this very model found before: in earlier runs and meetings, or for another notebook of the same run.
 
 A run begins with none, and leaves its own to the meetings to come.
 """
@@ -14,7 +14,6 @@ from typing import Any
 
 from ..build.composed import Build
 from ..data import data_files
-from ..explore.checking import SCENARIOS
 
 FOLDER = "MMMODEL_KEPT"
 """The variable that names the folder they are kept in; without it nothing is kept."""
@@ -53,18 +52,25 @@ def _write(path: Path, text: str) -> None:
         new.replace(path)
 
 
-def kept(work: Callable[[Sequence[Build], str], list[Any]], group: Sequence[Build], scenario: str) -> list[Any]:
-    """`work(group, scenario)`, or what it gave before; a reader's own patches and scenarios are always worked out."""
-    ours = scenario in SCENARIOS and all(isinstance(p, str) for build in group for p in build.patches)
-    if not ours or not (folder := os.environ.get(FOLDER)):
-        return work(group, scenario)
-    known: dict[str, Any] = {}
-    for file in Path(folder).glob(f"{scenario}.*.json"):
-        known |= json.loads(file.read_text(encoding="utf-8"))
-    rest = [build for build in group if repr(build) not in known]
-    found = dict(zip(map(repr, rest), work(rest, scenario) if rest else (), strict=True))
-    if decided := {build: row for build, row in found.items() if row[0] != "undecided"}:
-        name = f"{scenario}.{sha256(repr(rest).encode()).hexdigest()}.json"
-        _write(Path(folder, name), json.dumps(decided))
+def kept(work: Callable[[Sequence[Build]], list[Any]], group: Sequence[Build], what: str) -> list[Any]:
+    """`work(group)`, something for each build that can be a JSON text; or what it gave before, under the name `what`.
+
+    With a patch of the reader's it is always worked out; what is undecided (None is in it) is not kept.
+    """
+    if not (folder := os.environ.get(FOLDER)):
+        return work(group)
+    before: dict[str, Any] = {}
+    for file in Path(folder).glob(f"{what}.*.json"):
+        before |= json.loads(file.read_text(encoding="utf-8"))
+    known = {build: before[repr(build)] for build in group if ours(build) and repr(build) in before}
+    rest = [build for build in group if build not in known]
+    found = dict(zip(rest, work(rest) if rest else (), strict=True))
+    if new := {repr(build): of for build, of in found.items() if ours(build) and None not in of}:
+        _write(Path(folder, f"{what}.{sha256(repr([*new]).encode()).hexdigest()}.json"), json.dumps(new))
     known |= found
-    return [tuple(known[repr(build)]) for build in group]
+    return [known[build] for build in group]
+
+
+def ours(build: Build) -> bool:
+    """Has it no patch of the reader's?"""
+    return all(isinstance(patch, str) for patch in build.patches)

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import BrokenExecutor, Executor, Future, as_completed
 from contextlib import suppress
+from functools import partial
 from itertools import product
 
 import pandas as pd
@@ -78,7 +79,9 @@ def _work(
         sizes.setdefault(ARCHES[build.arch]["huge_page_order"], []).append(build)
     tasks = [([b for b in group if not lacking(name, b)], name) for name in reversed(names) for group in sizes.values()]
     if executor is None:
-        yield from ((*task, kept(verdicts, *task)) for task in tasks)
+        for group, name in tasks:
+            ours, work = name in SCENARIOS, partial(verdicts, scenario=name)
+            yield group, name, kept(work, group, name) if ours else work(group)
         return
     futures: dict[Future[list[Found]], tuple[list[Build], str]] = {}
     try:
