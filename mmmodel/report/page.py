@@ -64,7 +64,7 @@ def page(nb: Any, path: Path, given: Mapping[str, object], failures: Sequence[ob
 
 
 def exported(nb: Any, name: str, folder: Path, **values: Any) -> str:
-    """A notebook from `folder` by a template for nbconvert, offline."""
+    """A notebook from `folder` by a template for nbconvert, which lets nothing from outside through but `offline`."""
     from jinja2 import DictLoader
     from nbconvert.exporters import HTMLExporter, TemplateExporter
     from nbconvert.filters import Highlight2HTML
@@ -72,15 +72,17 @@ def exported(nb: Any, name: str, folder: Path, **values: Any) -> str:
 
     exporter = HTMLExporter(
         config=Config({"NbConvertBase": {"display_data_priority": SHOWN}}),
+        optimistic_validation=True,
         extra_loaders=[DictLoader({"here": template(name), "outputs": template("outputs.html")})],
         template_file="here",
         embed_images=True,
     )
     lexer = nb.metadata.get("language_info", {}).get("pygments_lexer", "ipython3")
     exporter.register_filter("highlight_code", Highlight2HTML(pygments_lexer=lexer, parent=exporter))
+    exporter.register_filter("offline", offline)
     resources = {"metadata": {"path": str(folder)}, **values}
-    # HTMLExporter's own would read the page a second time.
-    return offline(TemplateExporter.from_notebook_node(exporter, nb, resources)[0])
+    # HTMLExporter's own would read the page, to look for pictures.
+    return str(TemplateExporter.from_notebook_node(exporter, nb, resources)[0])
 
 
 def _anchored(nb: Any) -> Any:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from functools import cache
+from functools import cache, partial
 from itertools import product
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..build.composed import Build
 from ..data import as_frame
@@ -20,6 +20,7 @@ from .decision import COUNTER
 from .guards import guarded, stops_at
 from .memory_order import ordered
 from .references import EVENTS
+from .sharing import shared
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -34,21 +35,26 @@ COLUMNS = ("version", "arch", "swap", "fault", "found")
 class Question(NamedTuple):
     """How to ask a build for a fault: the scenario, what breaks in it, under which order, what is out of the way.
 
-    needs: a kernel function without which there is nothing to ask.
+    needs: a kernel function without which there is nothing to ask. cpus: by default those of the scenario.
     """
 
     scenario: str
     breaks: str
     memory: str = "sc"
     mended: tuple[str, ...] = ()
-    needs: str = ""
+    needs: str = "boot_mm"
+    cpus: int | None = None
+
+    def answerable(self, build: Build) -> bool:
+        """Has a build what the fault could be in?"""
+        return not lacking(self.scenario, build) and hasattr(build.kernel_class, self.needs)
 
 
 ASKED = {
     "zap-race": Question("zap-vs-shrinker", "stale-read"),
     "singular-put": Question("two-mappings", COUNTER),
     "reaper-fullmm": Question("reaper-vs-shrinker", "stale-read"),
-    "pfn-race": Question("fault-vs-shrinker", "recognised"),
+    "pfn-race": Question("fault-vs-shrinker", "recognised", cpus=2),
     "pfn-order": Question("fault-unmap-vs-shrinker", "recognised", "arch", ("pfn-lock-relaxed",), "publish"),
     "mm-flag-order": Question("threads-vs-shrinker", "recognised", "arch", ("pfn-lock",), "test_huge_zero"),
 }
@@ -67,17 +73,27 @@ def asked(fault: str, version: str, arch: str, swap: bool = True, memory: str = 
     memory: sc, tso, weak, or arch; default what the fault needs.
     """
     question, build = ASKED[fault], asked_of(fault, version, arch, swap)
-    if lacking(question.scenario, build) or not hasattr(build.kernel_class, question.needs or "boot_mm"):
+    if not question.answerable(build):
         return None
-    cpus = 2 if question.scenario == "fault-vs-shrinker" else None
-    return ordered(build, question.scenario, memory or question.memory, cpus)
+    return ordered(build, question.scenario, memory or question.memory, question.cpus)
 
 
 def found_in(archs: Sequence[str]) -> pd.DataFrame:
     """Which faults are in which version, by the steps as they come: columns version, arch, swap, fault, found."""
-    names = [fault for fault, question in ASKED.items() if question.memory == "sc"]
-    every = product(VERSIONS, archs, (True, False), names)
-    return as_frame([(v, a, swap, name, there(name, asked(name, v, a, swap))) for v, a, swap, name in every], COLUMNS)
+    questions = {fault: question for fault, question in ASKED.items() if question.memory == "sc"}
+    places, found = [*product(VERSIONS, archs, (True, False))], dict[tuple[Any, ...], bool]()
+    for fault, question in questions.items():
+        every = {place: asked_of(fault, *place) for place in places}
+        builds = {place: build for place, build in every.items() if question.answerable(build)}
+        answers = shared([*builds.values()], partial(_answer, question))
+        found |= {(*place, fault): there(fault, verdict) for place, (verdict, _) in zip(builds, answers, strict=True)}
+    rows = [(*place, name, found.get((*place, name), False)) for place in places for name in questions]
+    return as_frame(rows, COLUMNS)
+
+
+def _answer(question: Question, build: Build, kernel_class: type) -> Verdict:
+    """By the steps as they come."""
+    return check(build, question.scenario, question.cpus, kernel_class=kernel_class)
 
 
 def there(fault: str, verdict: Verdict | None) -> bool:
