@@ -78,6 +78,9 @@ def run(notebooks: tuple[str, ...], given: dict[str, Any], output: Path, paramet
     Example: mmmodel run 03 05 -o report --version v4.7 --no-swap
     """
     environment.without_grammars()
+    from ..report import server
+
+    server.start()  # its imports take longer than ours: let it begin
     from ..report.run import run as execute
 
     report = execute(notebooks or None, output, merged(given, parameter), execution_timeout=timeout, **options)

@@ -103,7 +103,7 @@ def start() -> None:
     """Become a kernel: no PYTHON* variable, no system-wide or user's IPython configuration, packages in order."""
     import platform
 
-    gc.set_threshold(100_000, 20, 100)  # explorations make many objects and few cycles
+    gc.set_threshold(max(100_000, gc.get_threshold()[0]), 20, 100)  # explorations make many objects and few cycles
     _take("IPYTHON_", "MPLBACKEND", "PYTHON")
     if ROOT not in sys.path:
         sys.path.insert(next((i for i, p in enumerate(sys.path) if p.endswith("-packages")), len(sys.path)), ROOT)

@@ -6,19 +6,14 @@ is kept, and the others finish. The executed notebooks are the record; everythin
 
 import fcntl
 import json
-import multiprocessing as mp
 import os
 import signal
-import subprocess
-import sys
-import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, fields, replace
 from difflib import get_close_matches
 from multiprocessing.connection import wait
-from multiprocessing.forkserver import ensure_running
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -35,12 +30,12 @@ from .execute import INTERRUPTED, STARTS, VERDICTS, work
 from .notebooks import UsageError, find, load, ours, promised
 from .outcome import Failure, Outcome, read
 from .results import Results
+from .server import start, stopping
 from .site import OWN, Site
 from .slides import has_slides, write_slides
 
 GRACE = 20.0  # seconds to write down what there is, after a deadline or Ctrl-C
 HERE = ["nbclient", "nbconvert", "papermill"]  # what works outside the kernels
-WHICH = "import json, mmmodel, sys; print(json.dumps([mmmodel.__file__, sys.path]))"
 NOT_BEGUN = f"{INTERRUPTED} before it began"
 
 
@@ -84,7 +79,7 @@ def run(
     deadline = STARTS * start_timeout + 5 * execution_timeout if deadline is None else deadline
     if min(jobs, start_timeout, execution_timeout, deadline) <= 0:
         raise UsageError("jobs, timeouts and the deadline must be greater than 0")
-    context, search = _start_server()  # its imports take as long as ours: let it begin
+    context, search = start()
     plan = _plan([find(name) for name in (ours() if notebooks is None else notebooks)], out, parameters)
     if slides and not any(has_slides(load(path)["cells"]) for path in plan):
         raise UsageError(f"no cell of {', '.join(o.name for o in plan.values())} is tagged slide")
@@ -96,7 +91,7 @@ def run(
         if taken or file.suffix.lower() == ".ipynb":
             raise UsageError(f"{file} is a notebook, or another file of this run: it would be written over")
     written = Results(out, dict(parameters), junit, summary)
-    with _writable(out), _alone(out), _stopping() as stopped, TemporaryDirectory(prefix="mmmodel-") as home:
+    with _writable(out), _alone(out), stopping() as stopped, TemporaryDirectory(prefix="mmmodel-") as home:
         earlier = _earlier(out)
         killed = [replace(o, failures=[Failure(o.name, "the run did not come to its end")]) for o in plan.values()]
         written.write(killed)  # what is to be read if the run is killed
@@ -104,8 +99,9 @@ def run(
         (out / "slides.html").unlink(missing_ok=True)
         task = (out.resolve(), dict(parameters), deadline, timeouts, Path(home), search, Site.of(plan.values()))
         longest_first = sorted(plan, key=lambda path: -path.stat().st_size) if jobs > 1 else list(plan)
-        words = _run_all(context, longest_first, jobs, deadline, task, stopped)
-        outcomes = [_outcome(outcome, out, words.get(path, "")) for path, outcome in plan.items()]
+        for path, words in _run_all(context, longest_first, jobs, deadline, task, stopped):
+            _read(plan[path], out, words)
+        outcomes = [*plan.values()]
         leave(Path(home) / VERDICTS)
         kernel = environment.facts(Path(home))
         kernel |= {"versions": kernel.get("versions", {}) | environment.versions(HERE)}
@@ -185,20 +181,6 @@ def _alone(out: Path) -> Iterator[None]:
         os.close(held)
 
 
-@contextmanager
-def _stopping(instead: Any = None) -> Iterator[list[int]]:
-    """The signals that ask to stop, as they come; meanwhile they do nothing else (or `instead`)."""
-    came: list[int] = []
-    mine = (signal.SIGINT, signal.SIGTERM) if threading.current_thread() is threading.main_thread() else ()
-    note = instead or (lambda number, _: came.append(number))
-    before = {number: signal.signal(number, note) for number in mine}
-    try:
-        yield came
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-
 def _earlier(out: Path) -> set[str]:
     """The notebooks of the run that wrote into the folder before, by its own record."""
     with suppress(OSError, ValueError, TypeError, KeyError):
@@ -214,11 +196,11 @@ def _remove(out: Path, names: Iterable[str]) -> None:
                 (out / file).unlink(missing_ok=True)
 
 
-def _outcome(outcome: Outcome, out: Path, words: str) -> Outcome:
+def _read(outcome: Outcome, out: Path, words: str) -> None:
     """What became of a notebook, from the files its process left, and its last words."""
     if words == NOT_BEGUN:
         outcome.fail(words, status="not run")
-        return outcome
+        return
     outcome.page = (out / f"{outcome.name}.html").exists()
     try:
         read(json.loads((out / f"{outcome.name}.ipynb").read_text(encoding="utf-8")), outcome)
@@ -228,42 +210,23 @@ def _outcome(outcome: Outcome, out: Path, words: str) -> Outcome:
     else:
         if not outcome.page:
             outcome.fail(words or "its page could not be written")
-    return outcome
-
-
-def _start_server() -> tuple[Any, list[str]]:
-    """Where processes are forked from, made warm once; the search path of a new interpreter, for kernels forked there.
-
-    Another mmmodel, which a new interpreter would find, is kept out of it, and options of this one are not for kernels:
-    then there is no path. What stops the run does not stop the server first.
-    """
-    context = mp.get_context("forkserver")
-    try:
-        with environment.clean(), _stopping(signal.SIG_IGN):  # both inherited, so for a moment also ours
-            new = subprocess.run([sys.executable, "-c", WHICH], capture_output=True, text=True, check=False)
-            file, search = json.loads(next(reversed(new.stdout.splitlines()), '["", []]'))
-            warm = Path(file).parent == Path(__file__).parents[1] and not (sys.flags.optimize or sys.warnoptions)
-            context.set_forkserver_preload([f"{__package__}.warm" if warm else "papermill"])
-            ensure_running()
-    except OSError as error:
-        raise UsageError(f"no process could be started: {error.strerror or error}") from None
-    return context, search if warm else []
 
 
 def _run_all(
     context: Any, waiting: list[Path], jobs: int, deadline: float, task: tuple[Any, ...], stopped: Sequence[int]
-) -> dict[Path, str]:
+) -> Iterator[tuple[Path, str]]:
     """Keep `jobs` processes busy until all notebooks are done, or something comes in `stopped`.
 
-    Returns what processes had to say, and of which notebooks were not begun.
+    Of each notebook, when it has ended: what its process had to say, or that it was not begun.
     """
-    words, running = dict[Path, str](), dict[Path, tuple[Any, Any, float]]()
+    running = dict[Path, tuple[Any, Any, float]]()
 
-    def end(path: Path) -> None:
+    def end(path: Path) -> tuple[Path, str]:
         process, ear, _ = running.pop(path)
         process.kill()
         with suppress(EOFError):
-            words[path] = ear.recv() if ear.poll() else INTERRUPTED * bool(stopped)
+            return path, ear.recv() if ear.poll() else INTERRUPTED * bool(stopped)
+        return path, ""
 
     with tqdm(total=len(waiting), unit="notebook") as bar:
         while (waiting or running) and not stopped:
@@ -278,13 +241,12 @@ def _run_all(
             wait([process.sentinel for process, _, _ in running.values()], timeout=0.2)
             for path, (process, _, latest) in list(running.items()):
                 if not process.is_alive() or time.monotonic() > latest:
-                    end(path)
+                    yield end(path)
                     bar.update()
     latest = time.monotonic() + GRACE
     while any(process.is_alive() for process, _, _ in running.values()) and time.monotonic() < latest:
         for process, _, _ in running.values():
             process.terminate()  # again and again: one that has only just begun does not hear it
         wait([process.sentinel for process, _, _ in running.values()], timeout=0.2)
-    for path in list(running):
-        end(path)
-    return words | dict.fromkeys(waiting, NOT_BEGUN)
+    yield from map(end, list(running))
+    yield from ((path, NOT_BEGUN) for path in waiting)

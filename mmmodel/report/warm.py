@@ -43,4 +43,4 @@ def _kernel() -> None:
 _first_page()
 _kernel()
 gc.freeze()  # what is here now stays: no process looks at it again
-gc.set_threshold(100_000, 20, 100)
+gc.set_threshold(1_000_000, 20, 100)  # a notebook's process ends soon: its memory is hardly worth looking through
