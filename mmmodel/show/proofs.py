@@ -3,10 +3,8 @@
 from functools import cache
 
 from ..build.composed import Build
-from ..explore.verdict import Verdict
 from ..study.at_a_glance import command
-from ..study.decision import FIXES, Answer, Run, answers, counted, witnesses
-from ..study.story import story
+from ..study.decision import FIXES, Answer, Proof, Run, answers, counted, witnesses
 from .decision_view import in_words, kernels, proof_id
 from .html import Html, join, table, tag, to_copy, within_page
 
@@ -46,9 +44,9 @@ def _of_cell(fix: str, question: str, answer: Answer, seen: Seen) -> Html:
 
 def _runs(builds: list[Build], scenario: str, steps: Html, place: tuple[str, str], seen: Seen) -> Html:
     """Builds that break a scenario by the same steps."""
-    verdict = witnesses()[builds[0], scenario]
+    proof = witnesses()[builds[0], scenario]
     where = kernels((build.arch, build.swap) for build in builds)
-    head = f"{scenario} on {where}: {verdict.broken} breaks, {verdict.what}"
+    head = f"{scenario} on {where}: {proof.broken} breaks, {proof.what}"
     lines = [(f"mm.check({build!r}, {scenario!r})", f"{command(build)} --witness {scenario}") for build in builds]
     pasted = [to_copy(line) for both in lines for line in both]
     if (first := seen.setdefault(steps, place)) != place:
@@ -60,15 +58,18 @@ def _runs(builds: list[Build], scenario: str, steps: Html, place: tuple[str, str
 @cache
 def _tables() -> dict[Run, Html]:
     """The steps of each run that breaks."""
-    drawn = {id(verdict): _steps(verdict) for verdict in {id(v): v for v in witnesses().values()}.values()}
-    return {run: drawn[id(verdict)] for run, verdict in witnesses().items()}
+    every = {repr(proof): proof for proof in witnesses().values()}
+    drawn = {same: _steps(proof) for same, proof in every.items()}
+    return {run: drawn[repr(proof)] for run, proof in witnesses().items()}
 
 
-def _steps(verdict: Verdict) -> Html:
+def _steps(proof: Proof) -> Html:
     """The witness as a table: steps that follow each other and change nothing are one row."""
     rows: list[tuple[object, ...]]
-    rows = [(f"{r.first}–{r.last}" if r.first < r.last else r.first, r.lane, ", ".join(r.functions), "; ".join(r.words))
-            for r in story(verdict)[2]]  # fmt: skip
+    rows = [
+        (f"{first}–{last}" if first < last else first, lane, ", ".join(functions), "; ".join(words))
+        for first, last, lane, functions, words in proof.rows
+    ]
     if len(rows) > LONG:
         left = f"{len(rows) - LONG} rows are left out"
         rows[LONG // 2 : -LONG // 2] = [("…", "", left, "")]

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from functools import cache
+from functools import cache, partial
 from typing import Any, NamedTuple
 
 from ..build.composed import Build
@@ -134,6 +134,14 @@ PAGES, CYCLES, KHUGEPAGED = WORKLOADS
 @cache
 def _count(build: Build, prepare: Prepare, units: int) -> Counter[str]:
     """Run one workload on a fresh kernel; whatever was counted while its work was done."""
+    return Counter(kept(partial(_counted, prepare, units), [build], f"{prepare.__name__}-{units}")[0])
+
+
+def _counted(prepare: Prepare, units: int, builds: Sequence[Build]) -> list[Counter[str]]:
+    return [_run(build, prepare, units) for build in builds]
+
+
+def _run(build: Build, prepare: Prepare, units: int) -> Counter[str]:
     k = build.boot()
     elsewhere = PTRS_PER_PMD**2 * k.hpage_nr  # the program's own memory: a page in a PMD table of its own
     k.mmap(k.init, elsewhere, elsewhere + 1)
@@ -163,12 +171,7 @@ def calls(build: Build, workload: str, units: int | None = None) -> dict[str, in
     Raises BuildError for an unknown workload; KernelBug if the build stops at a BUG.
     """
     usual = units_of(build, workload)
-    number = units or usual
-
-    def work(group: Sequence[Build]) -> list[Counter[str]]:
-        return [_count(each, WORKLOADS[workload].prepare, number) for each in group]
-
-    found = Counter(kept(work, [build], f"{workload}-{number}")[0])
+    found = _count(build, WORKLOADS[workload].prepare, units or usual)
     return {metric: found[counted] for metric, counted in METRICS.items()}
 
 

@@ -1,7 +1,7 @@
 """The decision: every proposed fix held against the same questions, each answer with the runs it rests on."""
 
-from collections.abc import Callable, Iterator, Sequence
-from functools import cache
+from collections.abc import Callable, Sequence
+from functools import cache, partial
 from math import inf
 from typing import Any, NamedTuple
 
@@ -12,13 +12,14 @@ from ..data import rows
 from ..explore.checking import check
 from ..explore.concurrent import APART, JUDGED
 from ..explore.sequential import ALONE
-from ..explore.verdict import Verdict
 from ..kernel.arches import HUGE
 from ..kernel.patches import PATCHES, SwapnMacro
 from .blast import callers, changed
 from .costs import PAGES, instructions, rates
+from .kept import kept
 from .matrix import matrix
 from .sharing import shared
+from .story import story
 
 VERSION = "v4.6"
 """The kernel of the report: what is to be decided is what to do with it."""
@@ -56,6 +57,12 @@ def verdicts(*archs: str) -> pd.DataFrame:
     return found.assign(fix=found.patches.map(names))
 
 
+def _of(fix: str, *archs: str) -> pd.DataFrame:
+    """The verdicts of one fix."""
+    found = verdicts(*archs)
+    return found[found.fix == fix]
+
+
 def _held(rows: pd.DataFrame, what: str) -> Answer:
     """Does everything hold in these rows? If not: in how many of them, and what broke first in which."""
     bad, undecided = rows[rows.status == "broken"], rows[rows.status == "undecided"]
@@ -83,13 +90,15 @@ def _runs(rows: pd.DataFrame) -> list[Run]:
 
 def on_s390(fix: str, swap: bool) -> Answer:
     """Is s390 right, with or without swap, in every scenario of the report?"""
-    found = verdicts("s390").query("fix == @fix and swap == @swap and scenario not in @APART")
+    found = _of(fix, "s390")
+    found = found[(found.swap == swap) & ~found.scenario.isin(APART)]
     return _held(found, f"{len(ALONE)} sequential and {len(CONCURRENT)} concurrent scenarios")
 
 
 def elsewhere(fix: str) -> Answer:
     """Are the counters right on the other archs with huge pages? (The race is another question.)"""
-    found = verdicts(*OTHERS).query("fix == @fix and scenario not in @APART")
+    found = _of(fix, *OTHERS)
+    found = found[~found.scenario.isin(APART)]
     counted = found.status.mask(found.scenario.isin(CONCURRENT) & (found.broken != COUNTER), "holds")
     answer = _held(found.assign(status=counted), "the other archs with huge pages")
     raced = int((found.status != counted).sum())
@@ -102,7 +111,8 @@ def race(fix: str) -> Answer:
 
     A run that ends because a counter is wrong says nothing about it: then it is not known there.
     """
-    found = verdicts().query("fix == @fix and scenario in @CONCURRENT")
+    found = _of(fix)
+    found = found[found.scenario.isin(CONCURRENT)]
     told = found[found.broken != COUNTER]
     answer, ended = _held(told, f"the {len(CONCURRENT)} concurrent scenarios"), len(found) - len(told)
     if not ended or answer.good is False:
@@ -117,7 +127,8 @@ def reaper(fix: str) -> Answer:
 
     No fix of 2016 was about it; upstream closed it in v4.15.
     """
-    found = verdicts().query("fix == @fix and scenario == 'reaper-vs-shrinker'")
+    found = _of(fix)
+    found = found[found.scenario == "reaper-vs-shrinker"]
     bad = found[found.status == "broken"]
     told = [
         f"{broken} breaks on {', '.join(dict.fromkeys(group.arch))}"
@@ -226,18 +237,31 @@ def right(fix: str) -> bool:
     return all(answers(fix)[question].good for question in MUST)
 
 
+class Proof(NamedTuple):
+    """What a run breaks, in how many steps, and these as rows: first, last, CPU, functions, what they change."""
+
+    broken: str
+    what: str
+    steps: int
+    rows: Sequence[tuple[int, int, int, list[str], list[str]]]
+
+
 @cache
-def witnesses() -> dict[Run, Verdict]:
+def witnesses() -> dict[Run, Proof]:
     """The runs that break in a cell, checked again for their steps; builds that behave the same share theirs."""
     runs: dict[str, dict[Build, None]] = {}
     for build, scenario in (run for fix in FIXES for answer in answers(fix).values() for run in answer.broken):
         runs.setdefault(scenario, {})[build] = None
-    return {(build, name): verdict for name, builds in runs.items() for build, verdict in _checked([*builds], name)}
+    found = {name: kept(partial(_proofs, name), [*builds], f"proofs-{name}") for name, builds in runs.items()}
+    return {(b, name): Proof(*p) for name, builds in runs.items() for b, p in zip(builds, found[name], strict=True)}
 
 
-def _checked(builds: Sequence[Build], scenario: str) -> Iterator[tuple[Build, Verdict]]:
-    found = shared(builds, lambda build, kernel_class: check(build, scenario, kernel_class=kernel_class))
-    return zip(builds, (verdict for verdict, _ in found), strict=True)
+def _proofs(scenario: str, builds: Sequence[Build]) -> list[Proof]:
+    def proof(build: Build, kernel_class: type) -> Proof:
+        v = check(build, scenario, kernel_class=kernel_class)
+        return Proof(v.broken, v.what, len(v.witness), [row[:5] for row in story(v)[2]])
+
+    return [found for found, _ in shared(builds, proof)]
 
 
 def differing(one: str, other: str) -> pd.DataFrame:

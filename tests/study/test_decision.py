@@ -147,9 +147,9 @@ def test_a_proof_names_each_run_that_breaks_and_how_to_repeat_it(proofs):
             assert all(said in told for said in answer.evidence)
             for build, scenario in answer.broken:
                 assert f"mm.check({build!r}, {scenario!r}){command(build)} --witness {scenario}" in told
-                verdict = decision.witnesses()[build, scenario]
-                assert re.search(rf"{scenario} on [^:]*\b{build.arch}\b[^:]*: {verdict.broken} breaks, ", told)
-                assert verdict.what in told
+                proof = decision.witnesses()[build, scenario]
+                assert re.search(rf"{scenario} on [^:]*\b{build.arch}\b[^:]*: {proof.broken} breaks, ", told)
+                assert proof.what in told
 
 
 def test_the_runs_of_a_cell_are_those_it_counts():
@@ -164,10 +164,10 @@ def test_a_witness_is_shown_once_and_breaks_what_it_says(proofs):
     tables = [str(table) for table in proofs.find_all("table")]
     assert len(tables) == len(set(tables)) < len(decision.witnesses()) / 4
     assert all(proofs.find(id=link["href"][1:]).table for link in proofs.find_all("a"))
-    for run, verdict in decision.witnesses().items():
+    for run, proof in decision.witnesses().items():
         again = check(*run)
-        assert (again.broken, again.what) == (verdict.broken, verdict.what)
-        assert len(again.witness) == len(verdict.witness) > 0
+        assert (again.broken, again.what) == (proof.broken, proof.what)
+        assert len(again.witness) == proof.steps == proof.rows[-1][1] > 0
 
 
 def test_a_repeated_command_breaks(proofs):
