@@ -52,23 +52,25 @@ def _write(path: Path, text: str) -> None:
         new.replace(path)
 
 
-def kept(work: Callable[[Sequence[Any]], list[Any]], group: Sequence[Any], what: str) -> list[Any]:
-    """`work(group)`, for each build (or other value) a list that can be a JSON text; or what it gave before, under the
-    name `what`. With a patch of the reader's it is always worked out; what is undecided (None is in it) is not kept.
+def kept(work: Callable[[Sequence[Build]], list[Any]], group: Sequence[Build], what: str) -> list[Any]:
+    """`work(group)`, something for each build that can be a JSON text; or what it gave before, under the name `what`.
+
+    With a patch of the reader's it is always worked out; what is undecided (None is in it) is not kept.
     """
     if not (folder := os.environ.get(FOLDER)):
         return work(group)
     before: dict[str, Any] = {}
     for file in Path(folder).glob(f"{what}.*.json"):
         before |= json.loads(file.read_text(encoding="utf-8"))
-    names = [repr(thing) if ours(thing) else "" for thing in group]
-    rest = [place for place, name in enumerate(names) if name not in before]
-    found = dict(zip(rest, work([group[place] for place in rest]) if rest else (), strict=True))
-    if new := {names[place]: of for place, of in found.items() if names[place] and None not in of}:
+    known = {build: before[repr(build)] for build in group if ours(build) and repr(build) in before}
+    rest = [build for build in group if build not in known]
+    found = dict(zip(rest, work(rest) if rest else (), strict=True))
+    if new := {repr(build): of for build, of in found.items() if ours(build) and None not in of}:
         _write(Path(folder, f"{what}.{sha256(repr([*new]).encode()).hexdigest()}.json"), json.dumps(new))
-    return [found[place] if place in found else before[name] for place, name in enumerate(names)]
+    known |= found
+    return [known[build] for build in group]
 
 
-def ours(thing: Any) -> bool:
+def ours(build: Build) -> bool:
     """Has it no patch of the reader's?"""
-    return not isinstance(thing, Build) or all(isinstance(patch, str) for patch in thing.patches)
+    return all(isinstance(patch, str) for patch in build.patches)

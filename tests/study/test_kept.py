@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 
 import mmmodel as mm
-from mmmodel.study import kept, matrix
+from mmmodel.study import blast, costs, kept, matrix
 
 
 class Mine(mm.Patch):
@@ -76,3 +76,13 @@ def test_where_nothing_can_be_written_nothing_is_lost(folder, worked_out, monkey
     monkeypatch.setenv(kept.FOLDER, str(folder / "file" / "below"))
     (folder / "file").write_text("")
     assert len(table()) == 4
+
+
+def test_counts_and_effects_are_kept_too(folder, monkeypatch):
+    few = {"stacks": (("q4",),), "scenarios": ("map-read-unmap",)}
+    found = costs.calls(mm.Build("v4.6"), costs.CYCLES, 2), blast.behaviour(**few)
+    assert {file.name.partition(".")[0] for file in folder.iterdir()} == {"unmap_huge_zero-2", "effects-map-read-unmap"}
+    for room, work, known in ((costs, "_counted", costs._count), (blast, "_seen_by", blast.behaviour)):
+        monkeypatch.setattr(room, work, lambda *_: pytest.fail("worked out again"))
+        known.cache_clear()
+    assert (costs.calls(mm.Build("v4.6"), costs.CYCLES, 2), blast.behaviour(**few)) == found
