@@ -78,9 +78,9 @@ def run(notebooks: tuple[str, ...], given: dict[str, Any], output: Path, paramet
     Example: mmmodel run 03 05 -o report --version v4.7 --no-swap
     """
     environment.without_grammars()
-    from ..report import server
+    from ..report.server import start_server
 
-    server.start()  # its imports take longer than ours: let it begin
+    start_server()  # its imports take longer than ours: let it begin
     from ..report.run import run as execute
 
     report = execute(notebooks or None, output, merged(given, parameter), execution_timeout=timeout, **options)
@@ -108,13 +108,19 @@ def meeting(given: dict[str, Any], notebook: str, port: int, no_browser: bool, t
     Example: mmmodel meeting 03 --arch x86 --port 8890
     """
     environment.without_grammars()
+    from ..report.early import Early
+
+    early = Early()
     try:
         from ..report.meeting import serve
+
+        serve(notebook, given, port, not no_browser, theme, early, hosts, minutes)
     except ImportError as error:
         if (error.name or "").split(".")[0] != "voila":
             raise
         raise UsageError("meeting needs the extra: pip install 'mmmodel[meeting]'") from None
-    serve(notebook, given, port, not no_browser, theme, hosts, minutes)
+    finally:
+        early.end()
 
 
 @click.command("live")

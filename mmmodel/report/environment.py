@@ -10,12 +10,19 @@ import os
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 ROOT = str(Path(__file__).resolve().parents[2])
 FACTS = "kernel-facts.json"
 IN_KERNEL = ["greenlet", "ipykernel", "ipython", "ipywidgets", "matplotlib", "numpy", "pandas"]
+COMMAND = [sys.executable, "-E", "-P", "-Xfrozen_modules=off", str(Path(__file__).resolve())]  # of a kernel
+WAITS = "MMMODEL_WAITS"  # the variable of a kernel that begins early (see `early`)
+IMPORTED = (
+    "ipykernel.debugger", "ipykernel.ipkernel", "ipykernel.kernelapp", "ipykernel.zmqshell", "pandas",
+    "matplotlib.backends.backend_svg", "matplotlib.figure", "mmmodel.show.charts", "mmmodel.show.decision_view",
+)  # fmt: skip
 
 
 def prepare(folder: Path) -> None:
@@ -27,11 +34,10 @@ def prepare(folder: Path) -> None:
     spec = folder / "kernels" / "python3" / "kernel.json"
     spec.parent.mkdir(parents=True, exist_ok=True)
     (folder / "matplotlibrc").touch()
-    command = [sys.executable, "-E", "-P", "-Xfrozen_modules=off", str(Path(__file__).resolve())]
     own = {"IPYTHONDIR": folder / "ipython", "MATPLOTLIBRC": folder / "matplotlibrc", "MMMODEL_KERNEL": folder}
-    variables = {**own, "MMMODEL_PATH": os.pathsep.join(filter(None, sys.path))}
+    variables = {**own, "MMMODEL_PATH": search_path()}
     kernel = {
-        "argv": [*command, "-f", "{connection_file}"],
+        "argv": [*COMMAND, "-f", "{connection_file}"],
         "env": {name: str(value).replace("$", "$$") for name, value in variables.items()},
         "display_name": "Python 3 (ipykernel)",
         "language": "python",
@@ -39,6 +45,11 @@ def prepare(folder: Path) -> None:
     }
     write(spec, json.dumps(kernel, indent=1))
     os.environ["JUPYTER_PATH"] = os.pathsep.join(filter(None, [str(folder), os.environ.get("JUPYTER_PATH")]))
+
+
+def search_path() -> str:
+    """Where this process finds packages."""
+    return os.pathsep.join(filter(None, sys.path))
 
 
 def isolate(folder: Path) -> None:
@@ -99,15 +110,40 @@ def facts(folder: Path) -> dict[str, Any]:
     return {}
 
 
+def preload() -> None:
+    """Import what kernels need, as a kernel does: with no user's settings. ipywidgets has to see the kernel itself."""
+    own = {"MATPLOTLIBRC": os.devnull, "MPLBACKEND": "module://matplotlib_inline.backend_inline"}
+    own |= {"PYDEVD_DISABLE_FILE_VALIDATION": "1"}  # ipykernel's debugger
+    os.environ.update(own)
+    for name in IMPORTED:
+        import_module(name)
+    for name in own:
+        del os.environ[name]
+
+
+def _wait() -> None:
+    """Import meanwhile, until somebody says with which variables and where to go on; or nobody will."""
+    preload()
+    if not (orders := sys.stdin.read()):
+        sys.exit()
+    variables, folder = json.loads(orders)
+    os.environ.clear()
+    os.environ.update(variables)
+    del os.environ["MMMODEL_PATH"]  # is known
+    os.chdir(folder)
+
+
 def start() -> None:
     """Become a kernel: no PYTHON* variable, no system-wide or user's IPython configuration, packages in order."""
     import platform
 
     gc.set_threshold(max(100_000, gc.get_threshold()[0]), 20, 100)  # explorations make many objects and few cycles
-    _take("IPYTHON_", "MPLBACKEND", "PYTHON")
     if ROOT not in sys.path:
         sys.path.insert(next((i for i, p in enumerate(sys.path) if p.endswith("-packages")), len(sys.path)), ROOT)
     sys.path += [p for p in os.environ.pop("MMMODEL_PATH").split(os.pathsep) if p not in sys.path]
+    if os.environ.pop(WAITS, ""):
+        _wait()
+    _take("IPYTHON_", "MPLBACKEND", "PYTHON")
     from ipykernel.kernelapp import launch_new_instance
     from IPython.core.application import ENV_CONFIG_DIRS, SYSTEM_CONFIG_DIRS
 

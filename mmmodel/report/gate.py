@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from subprocess import DEVNULL
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
-from weakref import WeakValueDictionary
+from weakref import WeakSet, WeakValueDictionary
 
 from jupyter_server.services.kernels.kernelmanager import AsyncMappingKernelManager
 from tornado.httputil import HTTPHeaders, HTTPServerRequest, split_host_and_port
@@ -93,22 +93,29 @@ class Kernels(AsyncMappingKernelManager):
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)  # type: ignore[no-untyped-call]
-        self.had = set[str]()
+        self.begun: list[str] = [self.parent.early.id]  # type: ignore[union-attr]
+        self.had, self.first = set[str](), WeakSet[Any]()
         self.makers = WeakValueDictionary[str, Any]()
 
+    @property
+    def pool(self) -> set[Any]:
+        """The pages that Voila makes before they are asked for, also those it puts off."""
+        return {page for pages in self._pools.values() for page in pages}  # type: ignore[attr-defined]
+
     def waiting(self, notebook: str) -> int:
-        """How many pages of it, each with its kernel, wait for somebody; Voila's pool also has those it put off."""
-        return sum(page.done() for page in self._pools.get(notebook, ()))  # type: ignore[attr-defined]
+        """How many pages of it wait for somebody, each with its kernel; the first one is soon there."""
+        pool = self._pools.get(notebook, ())  # type: ignore[attr-defined]
+        return sum(page.done() or page in self.first for page in pool)
 
     @property
     def taken(self) -> int:
         """How many kernels somebody has: all but those of the pool."""
-        pool = {page for pages in self._pools.values() for page in pages}  # type: ignore[attr-defined]
+        pool = self.pool
         return sum(self.makers.get(kernel) not in pool for kernel in self.list_kernel_ids())
 
     async def start_kernel(self, **options: Any) -> str:  # type: ignore[override]
         """What it complains of is not for the chair's terminal; what fails in a cell is on its page."""
-        kernel = options.setdefault("kernel_id", self.new_kernel_id())
+        kernel = options.setdefault("kernel_id", self.begun.pop() if self.begun else self.new_kernel_id())
         self.makers[kernel] = asyncio.current_task()
         return await super().start_kernel(stderr=DEVNULL, **options)
 

@@ -17,6 +17,7 @@ from typing import Any
 from urllib.parse import quote
 
 import nbformat
+from jupyter_client.provisioning import local_provisioner
 from tornado.httpserver import HTTPServer
 from tornado.ioloop import IOLoop
 from traitlets.config import Config
@@ -28,6 +29,7 @@ from ..data import rows
 from ..show.glossary import link_words
 from ..study.kept import FOLDER, cache
 from . import environment
+from .early import Early
 from .gate import LOCAL, Door, Gate, Kernels, Policy, in_one_line
 from .minutes import Minutes
 from .notebooks import UsageError, find, load
@@ -44,9 +46,9 @@ LOGS = ("tornado.application", "tornado.general", "asyncio")
 class Dashboard(Voila):  # type: ignore[misc]
     """Voila on a socket that is already there."""
 
-    def __init__(self, listener: socket.socket, meeting: Meeting, **options: Any) -> None:
+    def __init__(self, listener: socket.socket, meeting: Meeting, early: Early, **options: Any) -> None:
         super().__init__(**options)
-        self.listener, self.port, self.meeting = listener, listener.getsockname()[1], meeting
+        self.listener, self.port, self.meeting, self.early = listener, listener.getsockname()[1], meeting, early
 
     def init_handlers(self) -> list[Any]:
         """Voila's, with pages of our own."""
@@ -59,8 +61,11 @@ class Dashboard(Voila):  # type: ignore[misc]
 
     def start(self) -> None:
         """Serve until Ctrl-C or SIGTERM; then end the kernels."""
-        self.connection_dir = tempfile.mkdtemp(prefix="voila_")
+        self.connection_dir = self.early.folder
+        vars(local_provisioner)["launch_kernel"] = self.early.launch
         self.app = Gate(transforms=[Policy], **self.init_settings(), **self.tornado_settings)
+        kernels = self.app.settings["kernel_manager"]
+        kernels.first.update(kernels.pool)
         self.notebook_path = None  # named so far because a page of it, and of no other, is made before it is asked for
         self.voila_configuration.prelaunch_hook = _linked  # now; Voila thinks that a page made before can have none
         self.app.add_handlers(".*$", self.init_handlers())
@@ -105,10 +110,13 @@ def serve(
     port: int,
     browser: bool,
     theme: str,
+    early: Early,
     hosts: Sequence[str] = (),
     minutes: Path = Path("minutes.json"),
 ) -> None:
     """Serve a notebook, and those beside it, until Ctrl-C. Port 0 is a free one; hosts: other names of this machine.
+
+    early: the first kernel.
 
     Raises UsageError, before anything is started, for a notebook, a parameter, a port or minutes that cannot be.
     """
@@ -131,7 +139,7 @@ def serve(
             token = secrets.token_urlsafe(24)
             os.environ[FOLDER] = str(cache())  # what one kernel worked out, the others need not
             config = _config(token, notebook, theme, hosts)
-            app = Dashboard(listener, meeting, config=config, config_file_paths=[])
+            app = Dashboard(listener, meeting, early, config=config, config_file_paths=[])
             app.initialize([])
             app.template_paths.insert(0, temporary)
             for log in (app.log, *map(logging.getLogger, LOGS)):

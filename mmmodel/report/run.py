@@ -30,7 +30,7 @@ from .execute import INTERRUPTED, STARTS, VERDICTS, work
 from .notebooks import UsageError, find, load, ours, promised
 from .outcome import Failure, Outcome, read
 from .results import Results
-from .server import start, stopping
+from .server import start_server, stopping
 from .site import OWN, Site
 from .slides import has_slides, write_slides
 
@@ -79,7 +79,7 @@ def run(
     deadline = STARTS * start_timeout + 5 * execution_timeout if deadline is None else deadline
     if min(jobs, start_timeout, execution_timeout, deadline) <= 0:
         raise UsageError("jobs, timeouts and the deadline must be greater than 0")
-    context, search = start()
+    context, search = start_server()
     plan = _plan([find(name) for name in (ours() if notebooks is None else notebooks)], out, parameters)
     if slides and not any(has_slides(load(path)["cells"]) for path in plan):
         raise UsageError(f"no cell of {', '.join(o.name for o in plan.values())} is tagged slide")

@@ -19,7 +19,7 @@ from .notebooks import UsageError
 WHICH = "import json, mmmodel, sys; print(json.dumps([mmmodel.__file__, sys.path]))"
 
 
-def start() -> tuple[Any, list[str]]:
+def start_server() -> tuple[Any, list[str]]:
     """Where processes are forked from, made warm once; the search path of a new interpreter, for kernels forked there.
 
     Another mmmodel, which a new interpreter would find, is kept out of it, and options of this one are not for kernels:

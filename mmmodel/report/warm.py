@@ -9,13 +9,8 @@ import os
 from importlib import import_module
 from pathlib import Path
 
-from .environment import without_grammars
+from .environment import preload, without_grammars
 from .page import page
-
-IN_KERNELS = (
-    "ipykernel.debugger", "ipykernel.ipkernel", "ipykernel.kernelapp", "ipykernel.zmqshell", "ipywidgets", "pandas",
-    "matplotlib.backends.backend_svg", "matplotlib.figure", "mmmodel.show.charts", "mmmodel.show.decision_view",
-)  # fmt: skip
 
 
 def _first_page() -> None:
@@ -29,18 +24,10 @@ def _first_page() -> None:
     page(new_notebook(cells=[new_markdown_cell("# A *title*, $x$"), code], metadata=python), Path(), {}, [])
 
 
-def _kernel() -> None:
-    """As in a kernel: no user's settings; and one thread, or what is forked has half of a library's."""
-    own = {"MATPLOTLIBRC": os.devnull, "MPLBACKEND": "module://matplotlib_inline.backend_inline"}
-    own |= {"OPENBLAS_NUM_THREADS": "1", "PYDEVD_DISABLE_FILE_VALIDATION": "1"}  # the second: ipykernel's debugger
-    os.environ.update(own)
-    for name in IN_KERNELS:
-        import_module(name)
-    for name in own:
-        del os.environ[name]
-
-
 _first_page()
-_kernel()
+os.environ["OPENBLAS_NUM_THREADS"] = "1"  # or what is forked has half of its threads
+preload()
+import_module("ipywidgets")  # here nobody asks for a widget from outside
+del os.environ["OPENBLAS_NUM_THREADS"]
 gc.freeze()  # what is here now stays: no process looks at it again
 gc.set_threshold(1_000_000, 20, 100)  # a notebook's process ends soon: its memory is hardly worth looking through

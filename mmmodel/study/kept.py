@@ -62,15 +62,15 @@ def kept(work: Callable[[Sequence[Build]], list[Any]], group: Sequence[Build], w
     before: dict[str, Any] = {}
     for file in Path(folder).glob(f"{what}.*.json"):
         before |= json.loads(file.read_text(encoding="utf-8"))
-    known = {build: before[repr(build)] for build in group if ours(build) and repr(build) in before}
+    known = {build: before[repr(build)] for build in group if _ours(build) and repr(build) in before}
     rest = [build for build in group if build not in known]
     found = dict(zip(rest, work(rest) if rest else (), strict=True))
-    if new := {repr(build): of for build, of in found.items() if ours(build) and None not in of}:
+    if new := {repr(build): of for build, of in found.items() if _ours(build) and None not in of}:
         _write(Path(folder, f"{what}.{sha256(repr([*new]).encode()).hexdigest()}.json"), json.dumps(new))
     known |= found
     return [known[build] for build in group]
 
 
-def ours(build: Build) -> bool:
+def _ours(build: Build) -> bool:
     """Has it no patch of the reader's?"""
     return all(isinstance(patch, str) for patch in build.patches)
