@@ -21,7 +21,7 @@ COMMAND = [sys.executable, "-E", "-P", "-Xfrozen_modules=off", str(Path(__file__
 WAITS = "MMMODEL_WAITS"  # the variable of a kernel that begins early (see `early`)
 IMPORTED = (
     "ipykernel.debugger", "ipykernel.ipkernel", "ipykernel.kernelapp", "ipykernel.zmqshell", "pandas",
-    "matplotlib.backends.backend_svg", "matplotlib.figure", "mmmodel.show.charts", "mmmodel.show.decision_view",
+    "mmmodel.show.decision_view",
 )  # fmt: skip
 
 
@@ -110,12 +110,12 @@ def facts(folder: Path) -> dict[str, Any]:
     return {}
 
 
-def preload() -> None:
+def preload(*more: str) -> None:
     """Import what kernels need, as a kernel does: with no user's settings. ipywidgets has to see the kernel itself."""
     own = {"MATPLOTLIBRC": os.devnull, "MPLBACKEND": "module://matplotlib_inline.backend_inline"}
     own |= {"PYDEVD_DISABLE_FILE_VALIDATION": "1"}  # ipykernel's debugger
     os.environ.update(own)
-    for name in IMPORTED:
+    for name in (*IMPORTED, *more):
         import_module(name)
     for name in own:
         del os.environ[name]

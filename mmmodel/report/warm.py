@@ -6,7 +6,6 @@ ipykernel, pandas and matplotlib.
 
 import gc
 import os
-from importlib import import_module
 from pathlib import Path
 
 from .environment import preload, without_grammars
@@ -26,8 +25,7 @@ def _first_page() -> None:
 
 _first_page()
 os.environ["OPENBLAS_NUM_THREADS"] = "1"  # or what is forked has half of its threads
-preload()
-import_module("ipywidgets")  # here nobody asks for a widget from outside
+preload("ipywidgets", "mmmodel.show.charts")  # of a run nobody asks for a widget from outside
 del os.environ["OPENBLAS_NUM_THREADS"]
 gc.freeze()  # what is here now stays: no process looks at it again
 gc.set_threshold(1_000_000, 20, 100)  # a notebook's process ends soon: its memory is hardly worth looking through

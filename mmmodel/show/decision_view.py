@@ -2,12 +2,14 @@
 
 import re
 from collections.abc import Iterable
+from hashlib import sha256
 from typing import Any
 
 from ..build.composed import Build
 from ..explore.checking import check
 from ..kernel.versions import VERSIONS
 from ..study.decision import FIXES, MUST, QUESTIONS, VERSION, Answer, answers, counted, lines, price, right
+from ..study.kept import kept_text
 from .html import SIGNS, Bar, Html, join, legible, table, tag, with_code, within_page
 
 ROOM = ".mm-decision svg{max-width:min(100%,max(42rem,(100vh - 17rem)*2.1))!important}"
@@ -62,8 +64,6 @@ def decision_table() -> Html:
 
 def picture() -> Html:
     """Each fix: a sign for each question that has a plain answer, and what it costs more than nothing."""
-    from .charts import grid
-
     asked = [q for q in QUESTIONS if any(answers(fix)[q].good is not None for fix in FIXES)]
     columns: dict[str, Any] = {question: [answers(fix)[question].good for fix in FIXES] for question in asked}
     told = [f"{fix}: {', '.join(f'{q} {SIGNS[answers(fix)[q].good]}' for q in asked)}" for fix in FIXES]
@@ -72,7 +72,14 @@ def picture() -> Html:
     columns["instructions more, per freed page (s390)"] = [_price(fix) for fix in FIXES]
     names = [f"✓ {fix}" if fix in winners else fix for fix in FIXES]
     key = "Framed: what a fix has to do; ✓: does it. Grey bar: measured."
-    chart = grid(names, columns, f"{title}. {'. '.join(told)}.", len(MUST))
+
+    def draw() -> Html:
+        from .charts import grid
+
+        return grid(names, columns, f"{title}. {'. '.join(told)}.", len(MUST))
+
+    shown = sha256(repr((names, columns, title, told)).encode()).hexdigest()
+    chart = Html(kept_text(draw, Build(VERSION), f"decision-{shown}"))
     head = tag("div", tag("b", title), style="font-size:clamp(1.15em,1.6vw,1.8em)")
     return tag("div", tag("style", Html(ROOM)), head, chart, tag("small", key), **{"class": "mm-decision"})
 

@@ -16,6 +16,7 @@ from ..build.composed import Build
 from ..data import rows
 from ..explore.sequential import SEQUENTIAL
 from ..explore.tracing import Trace, run
+from ..study.kept import kept_text
 from ..study.measurements import compare, measured, nearest, owner, plain
 from ..study.unmap import Unmap
 from ..words import arrowed, kernel_name
@@ -159,10 +160,14 @@ def beside(build: Build, scenario: str) -> Html:
 @cache
 def _measured(real: Build, scenario: str, high: int = 190) -> Html:
     """The counters of a build that was measured; drawn once, for it is the nearest of many."""
-    rows = measured(build=real, scenario=scenario)
-    rows = rows[rows.memory_mib == rows.memory_mib.iloc[0]]
-    where = f"{real.arch} {rows.tree.iloc[0]}, QEMU {rows.qemu.iloc[0]}"
-    return counters(run(real, SEQUENTIAL[scenario], journal=False), rows, where, high)
+
+    def draw() -> Html:
+        rows = measured(build=real, scenario=scenario)
+        rows = rows[rows.memory_mib == rows.memory_mib.iloc[0]]
+        where = f"{real.arch} {rows.tree.iloc[0]}, QEMU {rows.qemu.iloc[0]}"
+        return counters(run(real, SEQUENTIAL[scenario], journal=False), rows, where, high)
+
+    return Html(kept_text(draw, real, f"measured-{scenario}-{high}"))
 
 
 def _heard(trace: Trace, measured: int, wrong: Sequence[int]) -> str:

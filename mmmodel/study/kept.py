@@ -23,7 +23,7 @@ PACKAGE = Path(__file__).parents[1]
 def this_model() -> str:
     """Which model this is: everything that it is made of, its data, and Python."""
     found = sha256(sys.version.encode())
-    rooms = [path for room in ("kernel", "build", "explore", "study") for path in PACKAGE.glob(f"{room}/*.py")]
+    rooms = [path for room in ("kernel", "build", "explore", "study", "show") for path in PACKAGE.glob(f"{room}/*.py")]
     for path in sorted([*rooms, *PACKAGE.glob("*.py"), *data_files()]):
         found.update(path.read_bytes())
     return found.hexdigest()[:16]
@@ -69,6 +69,11 @@ def kept(work: Callable[[Sequence[Build]], list[Any]], group: Sequence[Build], w
         _write(Path(folder, f"{what}.{sha256(repr([*new]).encode()).hexdigest()}.json"), json.dumps(new))
     known |= found
     return [known[build] for build in group]
+
+
+def kept_text(draw: Callable[[], str], build: Build, what: str) -> str:
+    """`draw()`, or what it gave before for this build under the name `what`."""
+    return str(kept(lambda _: [[draw()]], [build], what)[0][0])
 
 
 def _ours(build: Build) -> bool:
