@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
+from shutil import rmtree
 from typing import Any
 
 from ..build.composed import Build
@@ -18,6 +19,8 @@ from ..data import data_files
 FOLDER = "MMMODEL_KEPT"
 """The variable that names the folder they are kept in; without it nothing is kept."""
 PACKAGE = Path(__file__).parents[1]
+MODELS = 5
+"""So many models, those used last, have what they found in the user's cache: some 5 MB each."""
 
 
 def this_model() -> str:
@@ -37,10 +40,13 @@ def cache() -> Path:
 
 
 def leave(folder: Path) -> None:
-    """What a run worked out is there for the meetings to come."""
+    """What a run worked out is there for the meetings to come; what models before the last MODELS found is not."""
     there = cache()
     for file in folder.glob("*.json"):
         _write(there / file.name, file.read_text(encoding="utf-8"))
+    with suppress(OSError):
+        for model in sorted(there.parent.iterdir(), key=lambda path: -path.stat().st_mtime)[MODELS:]:
+            rmtree(model, ignore_errors=True)
 
 
 def _write(path: Path, text: str) -> None:
@@ -61,7 +67,8 @@ def kept(work: Callable[[Sequence[Build]], list[Any]], group: Sequence[Build], w
         return work(group)
     before: dict[str, Any] = {}
     for file in Path(folder).glob(f"{what}.*.json"):
-        before |= json.loads(file.read_text(encoding="utf-8"))
+        with suppress(OSError, TypeError, ValueError):  # one that is damaged is none
+            before |= json.loads(file.read_text(encoding="utf-8"))
     known = {build: before[repr(build)] for build in group if _ours(build) and repr(build) in before}
     rest = [build for build in group if build not in known]
     found = dict(zip(rest, work(rest) if rest else (), strict=True))

@@ -1,5 +1,7 @@
 """Verdicts kept for runs and meetings: where that is asked for, and only what does not depend on the reader."""
 
+import os
+
 import pandas as pd
 import pytest
 
@@ -49,6 +51,15 @@ def test_what_a_reader_defined_is_always_worked_out(folder, worked_out):
     assert not list(folder.iterdir())
 
 
+@pytest.mark.parametrize("text", ["", "[", "5", '"text"', "\udcff"])
+def test_what_is_damaged_is_worked_out_again(folder, worked_out, text):
+    first = table()
+    for file in folder.iterdir():
+        file.write_text(text, encoding="utf-8", errors="surrogateescape")
+    pd.testing.assert_frame_equal(first, table())
+    assert len(worked_out) == 2
+
+
 def test_nothing_is_kept_unless_it_is_asked_for(worked_out, monkeypatch):
     monkeypatch.delenv(kept.FOLDER, raising=False)
     table(), table()
@@ -70,6 +81,17 @@ def test_a_run_leaves_its_verdicts_to_meetings(folder, worked_out, monkeypatch, 
     monkeypatch.setenv(kept.FOLDER, str(kept.cache()))
     pd.testing.assert_frame_equal(first, table())
     assert len(worked_out) == 1
+
+
+def test_models_of_long_ago_are_forgotten(folder, monkeypatch, tmp_path_factory):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
+    before = [kept.cache().with_name(f"model{number}") for number in range(kept.MODELS)]
+    for age, model in enumerate(before):
+        model.mkdir(parents=True)
+        os.utime(model, (age, age))
+    table()
+    kept.leave(folder)
+    assert {*kept.cache().parent.iterdir()} == {kept.cache(), *before[1:]}
 
 
 def test_where_nothing_can_be_written_nothing_is_lost(folder, worked_out, monkeypatch):
