@@ -91,7 +91,8 @@ def behaviour(
     effects = []
     for scenario in scenarios:
         choose("sequential scenario", scenario, SEQUENTIAL)
-        seen = kept(partial(_seen_by, scenario), builds, f"effects-{scenario}")
+        work = partial(_seen_by, scenario)
+        seen = kept(work, builds, f"effects-{scenario}") if scenario in ALONE else work(builds)
         without, patched = seen[: len(archs)], zip(builds[len(archs) :], seen[len(archs) :], strict=True)
         for at, (build, (after, counters, calls)) in enumerate(patched):
             before, usual, cost = without[at % len(archs)]

@@ -47,6 +47,7 @@ def test_what_a_reader_defined_is_always_worked_out(folder, worked_out):
     for _ in range(2):
         table(Mine)
         table(scenario="kept-for-nobody")
+    blast.behaviour((("q4",),), scenarios=("kept-for-nobody",))
     assert len(worked_out) == 4
     assert not list(folder.iterdir())
 
