@@ -40,6 +40,7 @@ class Trace:
     """One sequential run: `rows` after each operation, `steps`, what it cost, what the kernel printed.
 
     due: what HZR and PC have to be after each operation; (None, None) where a patch does not say how it counts.
+    Without a journal it is empty, as the steps are.
     """
 
     build: Build
@@ -52,7 +53,8 @@ class Trace:
     due: list[tuple[int | None, int | None]] = field(default_factory=list)
 
     def __repr__(self) -> str:
-        off = [f"; after {row.op} {words}" for row, words in zip(self.rows, self.off, strict=True) if words]
+        known = self.off if self.due else ()
+        off = [f"; after {row.op} {words}" for row, words in zip(self.rows, known, strict=False) if words]
         size = f"{len(self.rows)} operations, {len(self.steps)} steps"
         return f"<{self.build!r}: {self.scenario}, {size}{off[0] if off else ''}>"
 
@@ -173,7 +175,8 @@ def _note(trace: Trace, kernel: Any, op: str = "", wrong: tuple[str, str] | None
         wrong = wrong or notes.broken
     if op:
         trace.rows.append(Row(len(trace.rows), op, *counters(kernel)))
-        trace.due.append(kernel.references_due() if notes and trace.build.keeps_the_rule else (None, None))
+    if op and notes:
+        trace.due.append(kernel.references_due() if trace.build.keeps_the_rule else (None, None))
     if not verdict.broken and (wrong := wrong or broken(kernel, "always")):
         verdict.broken, verdict.what = wrong
         verdict.op = op or (f"after {trace.rows[-1].op}" if trace.rows else "start")

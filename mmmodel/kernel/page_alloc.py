@@ -47,8 +47,6 @@ class PageAlloc(Machine):
     def touched(self, pfn: int, order: int) -> list[Page]:
         """The pages of a block that were ever looked at; the others are as they were at boot."""
         block = self.mem_map[pfn >> self.hpage_order]
-        if not order:
-            return [block[pfn]] if pfn in block else []
         if order < self.hpage_order:
             return [block[p] for p in range(pfn, pfn + (1 << order)) if p in block]
         return list(block.values())

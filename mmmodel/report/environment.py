@@ -112,8 +112,11 @@ def facts(folder: Path) -> dict[str, Any]:
 
 def preload(*more: str) -> None:
     """Import what kernels need, as a kernel does: with no user's settings. ipywidgets has to see the kernel itself."""
-    own = {"MATPLOTLIBRC": os.devnull, "MPLBACKEND": "module://matplotlib_inline.backend_inline"}
-    own |= {"PYDEVD_DISABLE_FILE_VALIDATION": "1"}  # ipykernel's debugger
+    own = {
+        "MATPLOTLIBRC": os.devnull,
+        "MPLBACKEND": "module://matplotlib_inline.backend_inline",
+        "PYDEVD_DISABLE_FILE_VALIDATION": "1",  # of ipykernel's debugger
+    }
     os.environ.update(own)
     for name in (*IMPORTED, *more):
         import_module(name)

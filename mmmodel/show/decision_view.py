@@ -9,7 +9,7 @@ from ..build.composed import Build
 from ..explore.checking import check
 from ..kernel.versions import VERSIONS
 from ..study.decision import FIXES, MUST, QUESTIONS, VERSION, Answer, answers, counted, lines, price, right
-from ..study.kept import kept_text
+from ..study.kept import kept_one
 from .html import SIGNS, Bar, Html, join, legible, table, tag, with_code, within_page
 
 ROOM = ".mm-decision svg{max-width:min(100%,max(42rem,(100vh - 17rem)*2.1))!important}"
@@ -79,7 +79,7 @@ def picture() -> Html:
         return grid(names, columns, f"{title}. {'. '.join(told)}.", len(MUST))
 
     shown = sha256(repr((names, columns, title, told)).encode()).hexdigest()
-    chart = Html(kept_text(draw, Build(VERSION), f"decision-{shown}"))
+    chart = Html(*kept_one(lambda: [draw()], Build(VERSION), f"decision-{shown}"))
     head = tag("div", tag("b", title), style="font-size:clamp(1.15em,1.6vw,1.8em)")
     return tag("div", tag("style", Html(ROOM)), head, chart, tag("small", key), **{"class": "mm-decision"})
 

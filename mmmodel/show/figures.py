@@ -16,7 +16,7 @@ from ..build.composed import Build
 from ..data import rows
 from ..explore.sequential import SEQUENTIAL
 from ..explore.tracing import Trace, run
-from ..study.kept import kept_text
+from ..study.kept import kept_one
 from ..study.measurements import compare, measured, nearest, owner, plain
 from ..study.unmap import Unmap
 from ..words import arrowed, kernel_name
@@ -167,7 +167,7 @@ def _measured(real: Build, scenario: str, high: int = 190) -> Html:
         where = f"{real.arch} {rows.tree.iloc[0]}, QEMU {rows.qemu.iloc[0]}"
         return counters(run(real, SEQUENTIAL[scenario], journal=False), rows, where, high)
 
-    return Html(kept_text(draw, real, f"measured-{scenario}-{high}"))
+    return Html(*kept_one(lambda: [draw()], real, f"measured-{scenario}-{high}"))
 
 
 def _heard(trace: Trace, measured: int, wrong: Sequence[int]) -> str:

@@ -4,10 +4,10 @@ Counting is done around the functions of a booted kernel (see `calls`), never in
 """
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import replace
-from functools import cache, partial
+from functools import cache
 from typing import Any, NamedTuple
 
 from ..build.composed import Build
@@ -20,7 +20,7 @@ from ..kernel.memory import PTRS_PER_PMD
 from ..kernel.mm_types import PAGE_COUNT_ATOMICS
 from ..words import choose
 from .calls import count
-from .kept import kept
+from .kept import kept_one
 
 Work = Callable[[], None]
 Prepare = Callable[[Any, int], Work]
@@ -134,14 +134,10 @@ PAGES, CYCLES, KHUGEPAGED = WORKLOADS
 @cache
 def _count(build: Build, prepare: Prepare, units: int) -> Counter[str]:
     """Run one workload on a fresh kernel; whatever was counted while its work was done."""
-    return Counter(kept(partial(_counted, prepare, units), [build], f"{prepare.__name__}-{units}")[0])
+    return Counter(kept_one(lambda: _counted(build, prepare, units), build, f"{prepare.__name__}-{units}"))
 
 
-def _counted(prepare: Prepare, units: int, builds: Sequence[Build]) -> list[Counter[str]]:
-    return [_run(build, prepare, units) for build in builds]
-
-
-def _run(build: Build, prepare: Prepare, units: int) -> Counter[str]:
+def _counted(build: Build, prepare: Prepare, units: int) -> Counter[str]:
     k = build.boot()
     elsewhere = PTRS_PER_PMD**2 * k.hpage_nr  # the program's own memory: a page in a PMD table of its own
     k.mmap(k.init, elsewhere, elsewhere + 1)

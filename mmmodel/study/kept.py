@@ -78,9 +78,9 @@ def kept(work: Callable[[Sequence[Build]], list[Any]], group: Sequence[Build], w
     return [known[build] for build in group]
 
 
-def kept_text(draw: Callable[[], str], build: Build, what: str) -> str:
-    """`draw()`, or what it gave before for this build under the name `what`."""
-    return str(kept(lambda _: [[draw()]], [build], what)[0][0])
+def kept_one(work: Callable[[], Any], build: Build, what: str) -> Any:
+    """The same for one build."""
+    return kept(lambda _: [work()], [build], what)[0]
 
 
 def _ours(build: Build) -> bool:

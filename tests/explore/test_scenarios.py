@@ -3,6 +3,8 @@
 import pytest
 
 import mmmodel as mm
+from mmmodel.explore import tracing
+from mmmodel.explore.sequential import SEQUENTIAL
 
 pytestmark = pytest.mark.usefixtures("no_scenarios_left")
 
@@ -119,3 +121,10 @@ def test_what_is_due_is_not_known_of_a_patch_that_does_not_say():
     trace = mm.trace(mm.Build(patches=[CountsItsWay]), "two-mappings")
     assert set(trace.due) == {(None, None)}
     assert not any(trace.off)
+
+
+def test_what_is_due_is_never_said_of_a_run_that_wrote_nothing_down():
+    found = tracing.run(mm.Build(), SEQUENTIAL["map-read-unmap"], journal=False)
+    assert "after" not in repr(found)
+    with pytest.raises(ValueError, match="zip"):
+        print(found.off)
