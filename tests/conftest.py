@@ -24,6 +24,30 @@ settings.register_profile("explore", max_examples=2000, deadline=None, print_blo
 settings.load_profile("repeatable")
 
 
+ONE_WORKER = {"test_accessible", "test_agreement", "test_browser", "test_in_chromium", "test_learner_alive",
+              "test_meeting_pages", "test_slides", "test_still_alive"}  # fmt: skip
+"""Test files that open a browser, and pages in it, once for all of their tests."""
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers():
+    """One more than there are processors: now and then a test waits for a page, or for a process to end."""
+    return len(os.sched_getaffinity(0)) + 1
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    """What belongs to ONE_WORKER goes to one; each other test to whoever is free."""
+    from xdist.scheduler import LoadScopeScheduling
+
+    class Scheduling(LoadScopeScheduling):
+        def _split_scope(self, nodeid):
+            path = nodeid.partition("::")[0]
+            return path if Path(path).stem in ONE_WORKER else nodeid
+
+    return Scheduling(config, log)
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items):
     """What is not marked slow is quick. The slow ones come first, of them the notebooks: nobody waits at the end."""
@@ -48,6 +72,21 @@ def pytest_runtest_makereport():
 @pytest.hookimpl(wrapper=True)
 def pytest_make_collect_report():
     return refuse((yield))
+
+
+@pytest.fixture(scope="session")
+def in_common(tmp_path_factory):
+    """A folder that the workers of one run of the tests share."""
+    base = tmp_path_factory.getbasetemp()
+    return base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+
+
+@pytest.fixture(scope="session", autouse=True)
+def own_cache(in_common):
+    """The user's cache is neither looked at nor touched; what one test leaves in it, as a run does, others find."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CACHE_HOME", str(in_common / "cache"))
+        yield
 
 
 @pytest.fixture(scope="session")

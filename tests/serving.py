@@ -54,10 +54,7 @@ def served(log, *arguments, environment=None, seconds=60, script=None):
     news = home / "lab/user-settings/@jupyterlab/apputils-extension/notification.jupyterlab-settings"
     news.parent.mkdir(parents=True, exist_ok=True)
     news.write_text('{"fetchNews": "false"}', encoding="utf-8")
-    own = {
-        name: str(home)
-        for name in ("JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "IPYTHONDIR", "XDG_DATA_HOME", "XDG_CACHE_HOME")
-    }
+    own = {name: str(home) for name in ("JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "IPYTHONDIR", "XDG_DATA_HOME")}
     env = {**os.environ, **own, "JUPYTER_PREFER_ENV_PATH": "1", **(environment or {})}
     with log.open("w") as output:
         # Not in the process group of the tests: Ctrl-C there ends the server here, below.

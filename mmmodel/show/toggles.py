@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 import ipywidgets as w
+from ipywidgets.widgets.widget_bool import CheckboxStyle
 
 from ..build.composed import Build
 from ..explore.verdict import Verdict
@@ -68,8 +69,10 @@ class Explorer:
         offers = {n: _offers(n, v, [build, *ready.values()]) for n, v in toggles.items() if v is not False}
         patches = offers.pop("patches", [])
         self.controls = {n: _control(n, values, getattr(build, n)) for n, values in offers.items()}
-        self.patches = {p: _control(name_of(p), [], p in build.patches) for p in patches}
-        self.earlier = {p: self._button(p) for p in patches if len(patches) > 1}
+        self.places = [w.Layout(width="auto", visibility=seen) for seen in ("hidden", "visible")]
+        alike, style = {"layout": w.Layout(width="auto"), "style": CheckboxStyle()}, w.ButtonStyle()
+        self.patches = {p: _control(name_of(p), [], p in build.patches, **alike) for p in patches}
+        self.earlier = {p: self._button(p, style) for p in patches if len(patches) > 1}
         choices = [("your own choice", OWN), *ready.items()]
         self.preset: Any = _control("preset", choices, _among(build, ready)) if ready else None
         self.back, self.again = (self._step(*step) for step in (("undo", -1), ("redo", 1)))
@@ -84,9 +87,9 @@ class Explorer:
         self._number()
         self.box = self._laid_out().add_class("mm-explorer")
 
-    def _button(self, patch: Any) -> Any:
-        layout = {"width": "auto", "visibility": "hidden"}
-        button = w.Button(description="earlier", tooltip=f"apply {name_of(patch)} before the one above", layout=layout)
+    def _button(self, patch: Any, style: Any) -> Any:
+        said = {"description": "earlier", "tooltip": f"apply {name_of(patch)} before the one above"}
+        button = w.Button(**said, layout=self.places[False], style=style)
         button.on_click(lambda _: self.move(patch))
         return button
 
@@ -97,7 +100,8 @@ class Explorer:
 
     def _laid_out(self) -> Any:
         """Toggles beside what they show; on a narrow screen above it."""
-        rows = [w.HBox([t, self.earlier[p]] if self.earlier else [t]) for p, t in self.patches.items()]
+        same = w.Layout()
+        rows = [w.HBox([t, self.earlier[p]], layout=same) if self.earlier else t for p, t in self.patches.items()]
         heading = [w.HTML("<b>patches</b>, as applied", layout={"flex": "1 1 100%"})] * bool(rows)
         for part in self.controls.values():
             part.layout.flex = "0 0 auto" if isinstance(part, w.Checkbox) else "1 1 100%"
@@ -202,7 +206,7 @@ class Explorer:
             place = self.stack.index(patch) + 1 if patch in self.stack else 0
             tick.description = f"{place}. {name_of(patch)}" if place else name_of(patch)
             if patch in self.earlier:
-                self.earlier[patch].layout.visibility = "visible" if place > 1 else "hidden"
+                self.earlier[patch].layout = self.places[place > 1]
         if self.preset:
             with self._silently():
                 self.preset.value = _among(self.now, dict(self.preset.options))
@@ -279,9 +283,10 @@ def _offers(name: str, values: Any, builds: list[Build]) -> list[Any]:
     return [*(value for value in dict.fromkeys(own) if value not in found), *found]
 
 
-def _control(name: str, values: list[Any], value: Any) -> Any:
+def _control(name: str, values: list[Any], value: Any, **alike: Any) -> Any:
+    """A toggle. alike: a layout and a style that it has in common with others: each widget is a message to the page."""
     if isinstance(value, bool):
         said = {"description": SWITCHES.get(name, name), "tooltip": meaning(name)}
-        return w.Checkbox(value, **said, indent=False, layout={"width": "auto"})
+        return w.Checkbox(value, **said, indent=False, **{"layout": {"width": "auto"}, **alike})
     kind = w.Dropdown if name == "preset" else w.RadioButtons
     return kind(options=values, value=value, description=name, layout={"width": "auto"})

@@ -10,6 +10,13 @@ from mmmodel.explore.concurrent import PROGRAMS
 from mmmodel.explore.patience import PatchError, patience
 
 
+@pytest.fixture
+def impatient(monkeypatch):
+    """A shorter patience with code that does not return, so that these tests do."""
+    monkeypatch.setattr("mmmodel.explore.patience.PATIENCE", 0.7)
+    monkeypatch.setattr("mmmodel.explore.bounds.HURRY", 0.3)
+
+
 class Slow(mm.Patch):
     """A right patch in a long exploration."""
 
@@ -35,19 +42,19 @@ class StandsStill(mm.Patch):
     """A machine that stops for a while, as under load or while garbage is collected: no Python runs."""
 
     def put_huge_zero_page(self):
-        ctypes.PyDLL(None).usleep(900_000)
+        ctypes.PyDLL(None).usleep(450_000)
         super().put_huge_zero_page()
 
 
 def test_a_machine_that_stops_for_a_while_is_no_code_that_does_not_return(monkeypatch):
-    monkeypatch.setattr("mmmodel.explore.patience.PATIENCE", 0.2)
+    monkeypatch.setattr("mmmodel.explore.patience.PATIENCE", 0.1)
     assert mm.check(mm.Build("v4.7", patches=[StandsStill]), "map-read-unmap").status == "holds"
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("patch", [given.Loop, given.SpinsOnAWord])
 @pytest.mark.parametrize("scenario", ["map-read-unmap", "zap-vs-shrinker"])
-def test_a_patch_that_does_not_return_is_undecided(patch, scenario):
+def test_a_patch_that_does_not_return_is_undecided(patch, scenario, impatient):
     verdict = mm.check(mm.Build(patches=[patch]), scenario)
     assert (verdict.status, verdict.holds, bool(verdict)) == ("undecided", None, False)
     assert verdict.bound == "free_page_and_swap_cache does not return"
@@ -143,7 +150,7 @@ class PollsAndBreaks(Polls):
 @pytest.mark.slow
 @pytest.mark.parametrize("memory", ["sc", "weak"])
 @pytest.mark.parametrize("scenario", PROGRAMS)
-def test_code_that_polls_for_ever_does_not_return_whatever_is_explored(scenario, memory):
+def test_code_that_polls_for_ever_does_not_return_whatever_is_explored(scenario, memory, impatient):
     if scenario in ("fault-vs-fault", "zap-vs-zap"):
         return  # nobody reclaims there
     verdict = mm.check(mm.Build("v4.7", "x86", patches=[Polls]), scenario, memory=memory)
@@ -173,7 +180,7 @@ class OnlyPuts(mm.Patch):
 
 
 @pytest.mark.slow
-def test_code_that_never_comes_back_to_the_same_place_does_not_return():
+def test_code_that_never_comes_back_to_the_same_place_does_not_return(impatient):
     verdict = mm.check(mm.Build("v4.7", "x86", patches=[Counts]), "fault-vs-shrinker")
     assert (verdict.status, verdict.bound) == ("undecided", "shrink_huge_zero_page_scan does not return")
 

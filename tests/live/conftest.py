@@ -1,7 +1,6 @@
 """The page that travels, built once, and opened from disk in Chromium with the network off."""
 
 import fcntl
-import os
 import shutil
 
 import pytest
@@ -12,14 +11,12 @@ SECONDS = 1000
 
 
 @pytest.fixture(scope="session")
-def live_html(tmp_path_factory):
+def live_html(in_common):
     if not shutil.which("npm"):
         pytest.skip("install the Debian package npm")
-    folder = tmp_path_factory.getbasetemp()
-    folder = folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder
-    with (folder / "live.lock").open("w") as lock:
+    with (in_common / "live.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        if not (page := folder / "live.html").exists():
+        if not (page := in_common / "live.html").exists():
             build_page(page)
     return page
 

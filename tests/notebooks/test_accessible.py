@@ -13,11 +13,16 @@ SERIOUS = """() => axe.run(document, {resultTypes: ["violations"]}).then(found =
     .flatMap(v => v.nodes.map(n => `${v.id}: ${n.target} ${n.any.map(a => a.message)} ${n.html}`.slice(0, 400))))"""
 
 
-@pytest.fixture(params=["light", "dark"])
-def window(request, browser):
+@pytest.fixture
+def pages(browser):
+    """An open page in the light, and one in the dark."""
     if not AXE.exists():
         pytest.skip("install the npm package axe-core: npm ci --prefix tests/axe")
-    return browser.new_context(color_scheme=request.param, viewport={"width": 1024, "height": 768}, bypass_csp=True)
+    options = {"viewport": {"width": 1024, "height": 768}, "bypass_csp": True}
+    windows = [browser.new_context(color_scheme=scheme, **options) for scheme in ("light", "dark")]
+    yield [window.new_page() for window in windows]
+    for window in windows:
+        window.close()
 
 
 def serious(page):
@@ -26,19 +31,19 @@ def serious(page):
     return page.evaluate(SERIOUS)
 
 
-def test_the_report(window, tmp_path):
+def test_the_report(pages, tmp_path):
     result = CliRunner().invoke(main, ["run", "00", "10", "-o", str(tmp_path)])
     assert result.exit_code == 0, result.output
     for path in sorted(tmp_path.glob("*.html")):
-        page = window.new_page()
-        page.goto(path.as_uri())
-        assert serious(page) == [], path.name
+        for page in pages:
+            page.goto(path.as_uri())
+            assert serious(page) == [], path.name
 
 
-def test_the_dashboard(window, tmp_path):
+def test_the_dashboard(pages, tmp_path):
     pytest.importorskip("voila", reason="pip install 'mmmodel[meeting]'")
     with served(tmp_path / "log", "meeting", "10", "--no-browser") as (url, _):
-        page = window.new_page()
-        page.goto(url, timeout=180_000)
-        page.locator(".mm-explorer .mm-verdict").first.wait_for(timeout=180_000)
-        assert serious(page) == []
+        for page in pages:
+            page.goto(url, timeout=180_000)
+            page.locator(".mm-explorer .mm-verdict").first.wait_for(timeout=180_000)
+            assert serious(page) == []

@@ -1,6 +1,5 @@
 """The notebook of the review meeting in Chromium: JupyterLab and Voila, real kernels, by mouse and by keyboard."""
 
-import fcntl
 import os
 import re
 import shutil
@@ -51,14 +50,6 @@ FIGURES = {
     "fates": "figures.fates(build)",
 }
 FOCUSED = "e => { const look = getComputedStyle(e); return [look.outlineStyle, parseFloat(look.outlineWidth)] }"
-
-
-@pytest.fixture(scope="module", autouse=True)
-def one_at_a_time(tmp_path_factory):
-    """Two servers and two browsers at once make each other slow."""
-    with (tmp_path_factory.getbasetemp().parent / "browser.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
 
 
 def new_page(browser):

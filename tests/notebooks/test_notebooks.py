@@ -19,6 +19,7 @@ from mmmodel.kernel.arches import OWN_GATHER
 from mmmodel.kernel.patches import PATCHES
 from mmmodel.kernel.versions import VERSIONS
 from mmmodel.report.page import WIDGET, headline, parameters_of
+from mmmodel.study import kept
 
 NOTEBOOKS = sorted(notebooks_dir().glob("*.ipynb"))
 PARAMETERS = {"version": "v4.6", "arch": "s390", "swap": True, "patches": []}
@@ -127,14 +128,16 @@ def test_ends_with_what_one_can_do_now_and_what_is_next(path):
     assert {*links} <= {path.name for path in NOTEBOOKS} | {"11-aftermath.ipynb"}
 
 
-REMEMBER = "from benchmarks.notebooks import remember\nremember()"
+REMEMBER = "from benchmarks.notebooks import remember\nremember()\n__import__('gc').set_threshold(1_000_000, 20, 100)"
 """What does not depend on the parameters is the same in every run of a notebook: it is worked out once."""
+FORGET = "import ipywidgets\nipywidgets.Widget.close_all()\n%reset -f\n__import__('gc').freeze()"
 
 
 @pytest.fixture
 def kernel(monkeypatch):
     """A client with one kernel, for all runs of a notebook."""
     monkeypatch.setenv("PYTHONPATH", str(notebooks_dir().parent))
+    monkeypatch.setenv(kept.FOLDER, str(kept.cache()))  # as in a run, what another notebook found is there
     client = ExecutePreprocessor(timeout=120, startup_timeout=60, kernel_name="python3")
     client.resources = {"metadata": {"path": str(notebooks_dir())}}
     client.nb = new_notebook(cells=[new_code_cell(REMEMBER)])
@@ -158,7 +161,7 @@ def test_runs_and_stays_true(path, kernel):
 def stays_true(path, parameters, kernel):
     """Run a notebook, with papermill's parameters; then forget its variables and close its widgets."""
     done = kernel.nb = parameterize_notebook(load_notebook_node(str(path)), parameters)
-    done.cells.append(new_code_cell("import ipywidgets\nipywidgets.Widget.close_all()\n%reset -f"))
+    done.cells.append(new_code_cell(FORGET))
     kernel.reset_execution_trackers()
     for index, cell in enumerate(done.cells):
         kernel.execute_cell(cell, index)

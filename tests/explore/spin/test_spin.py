@@ -1,11 +1,11 @@
 """The verdicts of the project's facts, checked by SPIN on models that share no code with mmmodel; and mmmodel's own."""
 
 import dataclasses
-import os
 import shutil
 from collections.abc import Iterator
 from functools import partial
 from itertools import product
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -106,17 +106,17 @@ FAULT = [
 
 
 @pytest.fixture(scope="module", autouse=True)
-def results_in_common(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+def results_in_common(in_common: Path) -> Iterator[None]:
     """The workers of one run of the tests share what SPIN found."""
-    base = tmp_path_factory.getbasetemp()
-    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "spin"
+    folder = in_common / "spin"
     folder.mkdir(exist_ok=True)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("SPIN_RESULTS", str(folder))
         yield
 
 
-quickly = partial(run, pan_options=["-O0"])  # compiling takes longer than a small search
+# Compiling takes longer than a small search.
+quickly = partial(run, pan_options=["-O0"], compiler="tcc" if shutil.which("tcc") else "gcc")
 
 
 def agrees(result: Result, breaks: str | None) -> bool:
