@@ -24,9 +24,10 @@ settings.register_profile("explore", max_examples=2000, deadline=None, print_blo
 settings.load_profile("repeatable")
 
 
-ONE_WORKER = {"test_accessible", "test_agreement", "test_browser", "test_in_chromium", "test_learner_alive",
-              "test_meeting_pages", "test_slides", "test_still_alive"}  # fmt: skip
-"""Test files that open a browser, and pages in it, once for all of their tests."""
+SPREAD = {"test_attempts", "test_brute_force", "test_endings", "test_interleavings", "test_memory_models",
+          "test_notebooks", "test_random_programs", "test_readers_patches", "test_sharing", "test_spin",
+          "test_symmetry"}  # fmt: skip
+"""Long test files whose tests have nothing in common that has to be opened or worked out first."""
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -37,24 +38,28 @@ def pytest_xdist_auto_num_workers():
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config, log):
-    """What belongs to ONE_WORKER goes to one; each other test to whoever is free."""
+    """A file is for one worker, which opens or works out once what its tests share; a test of SPREAD for any."""
     from xdist.scheduler import LoadScopeScheduling
+
+    config.option.loadscopereorder = False
 
     class Scheduling(LoadScopeScheduling):
         def _split_scope(self, nodeid):
             path = nodeid.partition("::")[0]
-            return path if Path(path).stem in ONE_WORKER else nodeid
+            return nodeid if Path(path).stem in SPREAD else path
 
     return Scheduling(config, log)
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items):
-    """What is not marked slow is quick. The slow ones come first, of them the notebooks: nobody waits at the end."""
+    """What is not marked slow is quick. Slow ones come first, so that nobody waits at the end; of them the notebooks,
+    which leave what they found to meetings, and the files that go to one worker."""
     for item in items:
         if not item.get_closest_marker("slow"):
             item.add_marker("quick")
-    items.sort(key=lambda item: (item.get_closest_marker("slow") is None, item.path.parent.name != "notebooks"))
+    first = dict.fromkeys(SPREAD, 3) | {"test_notebooks": 0, "test_browser": 1, "test_accessible": 1}
+    items.sort(key=lambda item: (item.get_closest_marker("slow") is None, first.get(item.path.stem, 2)))
 
 
 def refuse(report):

@@ -83,10 +83,10 @@ def run(
     `arch="generic"` stands for every architecture with the asm-generic gather; `patch` may be a stack such as
     "q2+nr1-shortcut"; `blocks` is the memory of fault-vs-shrinker. `ignore` names invariants to leave out,
     `mistake` adds a deliberate error: both serve to see that each invariant can fail. `pan_options` go to the
-    `compiler` of the generated program (tcc compiles in no time, and what it made is slower). Two builds that give the same text after the preprocessor, but for inlines
-    that are not used, are searched once, also by processes that share a folder $SPIN_RESULTS; without one
-    `search.cache_clear()` forgets. Raises FileNotFoundError without SPIN or gcc, MemoryError for a search
-    that needs more than a -DMEMLIM (MiB) among the options.
+    `compiler` of the generated program: tcc compiles at once, and what it makes is slower. Two builds that give the
+    same text after the preprocessor, but for inlines that are not used, are searched once, also by processes that
+    share a folder $SPIN_RESULTS; without one `search.cache_clear()` forgets. Raises FileNotFoundError without SPIN
+    or gcc, MemoryError for a search that needs more than a -DMEMLIM (MiB) among the options.
     """
     for tool in ("spin", "gcc"):
         if shutil.which(tool) is None:
