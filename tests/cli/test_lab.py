@@ -45,6 +45,7 @@ def source(tmp_path, monkeypatch):
     return folder
 
 
+@pytest.mark.slow
 def test_a_copy_is_served_and_it_says_where(lab, home):
     result, started = lab("--", "--port=1")
     assert result.exit_code == 0, result.output
@@ -96,6 +97,7 @@ def test_a_copy_that_cannot_be_made(lab, home):
         assert not started
 
 
+@pytest.mark.slow
 def test_the_kernel_of_the_lab_is_this_interpreter(lab, home):
     lab()
     (spec,) = home.glob("jupyter/*/kernels/python3/kernel.json")

@@ -253,6 +253,7 @@ def explorations():
     return [thing for thing in gc.get_objects() if type(thing) is Pieces]
 
 
+@pytest.mark.slow
 def test_an_exploration_that_is_over_is_forgotten():
     before = len(explorations())
     for memory in ("sc", "tso", "weak"):

@@ -46,6 +46,7 @@ class StandsStill(mm.Patch):
         super().put_huge_zero_page()
 
 
+@pytest.mark.slow
 def test_a_machine_that_stops_for_a_while_is_no_code_that_does_not_return(monkeypatch):
     monkeypatch.setattr("mmmodel.explore.patience.PATIENCE", 0.1)
     assert mm.check(mm.Build("v4.7", patches=[StandsStill]), "map-read-unmap").status == "holds"

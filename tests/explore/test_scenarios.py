@@ -41,6 +41,7 @@ def test_a_scenario_of_ones_own_is_checked_traced_and_replaced():
         mm.trace(mm.Build(), "mine")
 
 
+@pytest.mark.slow
 def test_a_program_may_fork_exit_and_unmap_parts():
     @mm.program("family", cpus=2)
     def family(k, cpus):

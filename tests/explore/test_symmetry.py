@@ -57,6 +57,7 @@ def seen(build, name, cpus, wanted):
     return walk
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "build"),
     [

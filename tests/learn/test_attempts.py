@@ -373,6 +373,7 @@ def test_every_exercise_is_tested():
     assert min(map(len, WRONG.values())) >= 5
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("id", ATTEMPTS)
 def test_takes_the_solution_and_another_one(id):
     for right in (solution(id), OTHERWISE[id]):
@@ -392,6 +393,7 @@ def test_a_class_edits_its_file_and_no_other(file, name, function, of):
     assert f"12.2: did not count {name}() is in {of}, not in {file}" in text
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("id", ATTEMPTS)
 def test_refuses_what_is_wrong_and_says_where(id):
     for wrong in WRONG[id]:
@@ -412,10 +414,12 @@ def test_what_cannot_be_tried_did_not_count_and_is_told_why(id, kind):
     assert answered() == {}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("wrong", "words"), [
     (Endless, "zap_huge_zero_page does not return"), (Exits, "SystemExit: 3"), (Fails, "attribute 'nothing_like_it'"),
 ])  # fmt: skip
-def test_code_that_fails_or_does_not_return_is_told_in_one_line(wrong, words):
+def test_code_that_fails_or_does_not_return_is_told_in_one_line(wrong, words, monkeypatch):
+    monkeypatch.setattr("mmmodel.explore.patience.PATIENCE", 0.7)
     assert words in told(mm.try_patch("05.4", wrong))
     assert answered() == {}
 

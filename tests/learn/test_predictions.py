@@ -42,6 +42,7 @@ def test_every_question_has_options_of_which_one_is_meant():
         assert why, id
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [number for number in ANSWERS if number != "10"])
 def test_the_model_finds_the_answer(number):
     for letter, begins in zip("abcd", ANSWERS[number], strict=False):

@@ -147,7 +147,7 @@ def kernel(monkeypatch):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("path", NOTEBOOKS, ids=named)
+@pytest.mark.parametrize("path", NOTEBOOKS[::-1], ids=named)
 def test_runs_and_stays_true(path, kernel):
     """For each build of the covering set. The first run is on a fresh kernel; the others find what is cached there."""
     for name, parameters in COVERING.items():

@@ -44,6 +44,7 @@ def test_one_that_died_is_replaced(early):
     assert early.launch(early.command, env={"A": "B" * 100_000}) == "another"
 
 
+@pytest.mark.slow
 def test_a_kernel_that_nobody_launches_ends():
     waiting = [*environment.COMMAND, "-f", "nowhere"]
     own = {environment.WAITS: "1", "MMMODEL_PATH": environment.search_path()}

@@ -182,6 +182,7 @@ def test_a_page_that_cannot_be_written_says_why(tmp_path):
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.slow
 def test_an_endless_output_keeps_its_beginning_and_its_end(tmp_path):
     endless = "import sys\nfor n in range(60_000):\n    print('line', n)\n    n % 9 or print('x', file=sys.stderr)"
     path, out = notebook(tmp_path / "n.ipynb", endless, "print('short')"), tmp_path / "out"

@@ -261,6 +261,7 @@ def test_a_screen_reader_hears_a_verdict_that_was_asked_for():
     assert page.find(attrs={"aria-live": "polite"}).text.startswith("✓ holds")
 
 
+@pytest.mark.slow
 def test_the_quick_scenarios_tell_what_all_scenarios_tell():
     """Over the presets: a build that does not hold somewhere does not hold in one of the quick ones."""
     rest = [name for name in SEQUENTIAL if name not in quick.QUICK]

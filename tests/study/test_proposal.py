@@ -24,6 +24,7 @@ def test_an_idea_that_repairs_nothing():
     assert not nothing.healthy
 
 
+@pytest.mark.slow
 def test_what_each_changes():
     assert PROPOSALS["q2"].changes(s390=True, swap=False) == {"same"}
     assert PROPOSALS["q4"].changes(s390=False) == {"same"}
@@ -31,6 +32,7 @@ def test_what_each_changes():
     assert "mended" in PROPOSALS["q4"].changes(s390=True, swap=False)
 
 
+@pytest.mark.slow
 def test_prices():
     assert [p.drains for p in PROPOSALS.values()] == [1, 0, 1]
     assert PROPOSALS["q3"].price < PROPOSALS["q2"].price
