@@ -53,9 +53,10 @@ def test_a_machine_that_stops_for_a_while_is_no_code_that_does_not_return(monkey
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("impatient")
 @pytest.mark.parametrize("patch", [given.Loop, given.SpinsOnAWord])
 @pytest.mark.parametrize("scenario", ["map-read-unmap", "zap-vs-shrinker"])
-def test_a_patch_that_does_not_return_is_undecided(patch, scenario, impatient):
+def test_a_patch_that_does_not_return_is_undecided(patch, scenario):
     verdict = mm.check(mm.Build(patches=[patch]), scenario)
     assert (verdict.status, verdict.holds, bool(verdict)) == ("undecided", None, False)
     assert verdict.bound == "free_page_and_swap_cache does not return"
@@ -149,9 +150,10 @@ class PollsAndBreaks(Polls):
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("impatient")
 @pytest.mark.parametrize("memory", ["sc", "weak"])
 @pytest.mark.parametrize("scenario", PROGRAMS)
-def test_code_that_polls_for_ever_does_not_return_whatever_is_explored(scenario, memory, impatient):
+def test_code_that_polls_for_ever_does_not_return_whatever_is_explored(scenario, memory):
     if scenario in ("fault-vs-fault", "zap-vs-zap"):
         return  # nobody reclaims there
     verdict = mm.check(mm.Build("v4.7", "x86", patches=[Polls]), scenario, memory=memory)
@@ -181,7 +183,8 @@ class OnlyPuts(mm.Patch):
 
 
 @pytest.mark.slow
-def test_code_that_never_comes_back_to_the_same_place_does_not_return(impatient):
+@pytest.mark.usefixtures("impatient")
+def test_code_that_never_comes_back_to_the_same_place_does_not_return():
     verdict = mm.check(mm.Build("v4.7", "x86", patches=[Counts]), "fault-vs-shrinker")
     assert (verdict.status, verdict.bound) == ("undecided", "shrink_huge_zero_page_scan does not return")
 
