@@ -76,14 +76,15 @@ def _reduced(text: str) -> str:
 def run(
     model: str, *, version: str, arch: str, swap: bool = True, patch: str = "none", cpus: int = 3,
     blocks: int | None = None, ignore: Iterable[str] = (), mistake: str | None = None,
-    pan_options: Iterable[str] = ("-O2",), compiler: str = "gcc",
+    pan_options: Iterable[str] = ("-O2",), compiler: str = "gcc", limits: tuple[str, ...] = ("-m1000000", "-w20"),
 ) -> Result:  # fmt: skip
     """Search every interleaving of one model.
 
     `arch="generic"` stands for every architecture with the asm-generic gather; `patch` may be a stack such as
     "q2+nr1-shortcut"; `blocks` is the memory of fault-vs-shrinker. `ignore` names invariants to leave out,
     `mistake` adds a deliberate error: both serve to see that each invariant can fail. `pan_options` go to the
-    `compiler` of the generated program: tcc compiles at once, and what it makes is slower. Two builds that give the
+    `compiler` of the generated program: tcc compiles at once, and what it makes is slower. `limits`: the
+    depth and the size of the hash table, which take time to make, too. Two builds that give the
     same text after the preprocessor, but for inlines that are not used, are searched once, also by processes that
     share a folder $SPIN_RESULTS; without one `search.cache_clear()` forgets. Raises FileNotFoundError without SPIN
     or gcc, MemoryError for a search that needs more than a -DMEMLIM (MiB) among the options.
@@ -106,27 +107,27 @@ def run(
     if blocks is not None:
         options.append(f"-DBLOCKS={blocks}")
     source = str(HERE / f"{model.replace('-', '_')}.pml")
-    return search(_reduced(_call("gcc", "-E", "-P", "-x", "c", *options, source)), (compiler, *pan_options))
+    return search(_reduced(_call("gcc", "-E", "-P", "-x", "c", *options, source)), (compiler, *pan_options), limits)
 
 
 @cache
-def search(text: str, compiler: tuple[str, ...]) -> Result:
+def search(text: str, compiler: tuple[str, ...], limits: tuple[str, ...]) -> Result:
     """Search a model, if no process that shares the folder of results did."""
     folder = os.environ.get("SPIN_RESULTS")
     if folder is None:
-        return _search(text, compiler)
-    name = hashlib.sha256(repr((text, compiler)).encode()).hexdigest()
+        return _search(text, compiler, limits)
+    name = hashlib.sha256(repr((text, compiler, limits)).encode()).hexdigest()
     with Path(folder, name).open("a+", encoding="utf-8") as file:
         fcntl.flock(file, fcntl.LOCK_EX)  # until it is closed: who comes second waits for the result
         file.seek(0)
         if known := file.read():
             return Result(**json.loads(known))
-        result = _search(text, compiler)
+        result = _search(text, compiler, limits)
         file.write(json.dumps(asdict(result)))
         return result
 
 
-def _search(text: str, compiler: tuple[str, ...]) -> Result:
+def _search(text: str, compiler: tuple[str, ...], limits: tuple[str, ...]) -> Result:
     """Generate, compile and run the program that searches a model."""
     with tempfile.TemporaryDirectory(prefix="spin-") as scratch:
         start = time.perf_counter()
@@ -134,7 +135,7 @@ def _search(text: str, compiler: tuple[str, ...]) -> Result:
         _call("spin", "-a", "model.pml", cwd=scratch)
         _call(*compiler, "-DSAFETY", "-o", "pan", "pan.c", cwd=scratch)
         compiled = time.perf_counter()
-        output = _call("./pan", "-m1000000", "-w20", cwd=scratch)
+        output = _call("./pan", *limits, cwd=scratch)
         end = time.perf_counter()
     if "-DMEMLIM bound" in output:
         raise MemoryError("the search needs more than MEMLIM")

@@ -115,8 +115,9 @@ def results_in_common(in_common: Path) -> Iterator[None]:
         yield
 
 
-# Compiling takes longer than a small search.
-quickly = partial(run, pan_options=["-O0"], compiler="tcc" if shutil.which("tcc") else "gcc")
+# To compile takes longer than a small search, and so does room for a large one.
+TCC = "tcc" if shutil.which("tcc") else "gcc"
+quickly = partial(run, pan_options=["-O0"], compiler=TCC, limits=("-m100000", "-w18"))
 
 
 def agrees(result: Result, breaks: str | None) -> bool:
