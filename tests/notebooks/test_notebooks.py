@@ -130,7 +130,7 @@ def test_ends_with_what_one_can_do_now_and_what_is_next(path):
 
 REMEMBER = "from benchmarks.notebooks import remember\nremember()\n__import__('gc').set_threshold(1_000_000, 20, 100)"
 """What does not depend on the parameters is the same in every run of a notebook: it is worked out once."""
-FORGET = """import comm, gc, ipywidgets
+FORGET = """import comm, ipywidgets
 ipywidgets.Widget.close_all()
 comm.create_comm = comm.DummyComm  # nobody listens to widgets: the first run has told them
 %reset -f
