@@ -42,17 +42,22 @@ def combinations() -> Iterator[Parameters]:
 
 
 def frozen(value: Any) -> Any:
-    """A list as a tuple, all the way down."""
+    """What a result is remembered by: a class of a notebook's by its code, which is the same in each run of it."""
+    if isinstance(value, type) and value.__module__ == "__main__":
+        return tuple((name, getattr(of, "__code__", of)) for name, of in vars(value).items() if name[:2] != "__")
     return tuple(map(frozen, value)) if type(value) in (list, tuple) else value
 
 
 def remembering(function: Callable[..., Any]) -> Callable[..., Any]:
     """The function, computing each result once."""
-    known = cache(function)
+    known: dict[Any, Any] = {}
 
     @wraps(function)
     def call(*args: Any, **kwargs: Any) -> Any:
-        return known(*map(frozen, args), **{name: frozen(value) for name, value in kwargs.items()})
+        asked = frozen((*args, *sorted(kwargs.items())))
+        if asked not in known:
+            known[asked] = function(*args, **kwargs)
+        return known[asked]
 
     return call
 
@@ -61,11 +66,11 @@ def remember() -> None:
     """Let this process remember what is a pure function of a build."""
     import mmmodel as mm
     from mmmodel.learn.predictions import RIGHT
-    from mmmodel.study import means, proposal
+    from mmmodel.study import blast, means, proposal
     from mmmodel.study import measurements as evidence
 
     ours = (mm, "check"), (mm, "trace"), (mm, "matrix"), (evidence, "run"), (proposal, "matrix"), (means, "found_in")
-    for home, name in ours:
+    for home, name in (*ours, (blast, "behaviour")):
         setattr(home, name, remembering(getattr(home, name)))
     RIGHT.update({question: cache(answer) for question, answer in RIGHT.items()})
 
