@@ -42,9 +42,11 @@ def combinations() -> Iterator[Parameters]:
 
 
 def frozen(value: Any) -> Any:
-    """What a result is remembered by: a class of a notebook's by its code, which is the same in each run of it."""
+    """What a result is remembered by: a class that a notebook defines by its name, bases and code, which are the same
+    in each run of it (and must not read what depends on the parameters)."""
     if isinstance(value, type) and value.__module__ == "__main__":
-        return tuple((name, getattr(of, "__code__", of)) for name, of in vars(value).items() if name[:2] != "__")
+        body = [(name, getattr(of, "__code__", of)) for name, of in vars(value).items() if name[:2] != "__"]
+        return frozen([value.__name__, value.__bases__, body])
     return tuple(map(frozen, value)) if type(value) in (list, tuple) else value
 
 
@@ -69,8 +71,9 @@ def remember() -> None:
     from mmmodel.study import blast, means, proposal
     from mmmodel.study import measurements as evidence
 
-    ours = (mm, "check"), (mm, "trace"), (mm, "matrix"), (evidence, "run"), (proposal, "matrix"), (means, "found_in")
-    for home, name in (*ours, (blast, "behaviour")):
+    ours = [(mm, name) for name in ("check", "trace", "matrix")]
+    ours += [(evidence, "run"), (proposal, "matrix"), (means, "found_in"), (blast, "behaviour")]
+    for home, name in ours:
         setattr(home, name, remembering(getattr(home, name)))
     RIGHT.update({question: cache(answer) for question, answer in RIGHT.items()})
 
