@@ -11,6 +11,8 @@ import pytest
 from hypothesis import settings
 from serving import CHROMIUM
 
+from mmmodel.study.kept import FOLDER, cache
+
 pytest_plugins = ["pytester"]
 gc.set_threshold(50_000)  # explorations make many objects and few cycles
 sys.modules["rfc3987_syntax"] = None  # compiled by jsonschema for seconds; no notebook has such a format
@@ -92,6 +94,12 @@ def own_cache(in_common):
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_CACHE_HOME", str(in_common / "cache"))
         yield
+
+
+@pytest.fixture
+def found_before(own_cache, monkeypatch):
+    """As in a run or a meeting: verdicts that were worked out before are there."""
+    monkeypatch.setenv(FOLDER, str(cache()))
 
 
 @pytest.fixture(scope="session")

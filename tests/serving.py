@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 ROOT = Path(__file__).parents[1]
-CHROMIUM = ["--no-sandbox", "--disable-background-networking"]
+CHROMIUM = ["--no-sandbox", "--disable-background-networking", "--disable-gpu"]
 
 
 def free_port():

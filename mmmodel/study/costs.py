@@ -196,14 +196,22 @@ def rates(build: Build) -> dict[str, dict[str, float]]:
 # -- what was measured
 
 
+@cache
+def _by_kernel() -> dict[tuple[str, ...], list[dict[str, str]]]:
+    """The rows of data/costs.csv, by kernel and workload."""
+    found: dict[tuple[str, ...], list[dict[str, str]]] = {}
+    for row in rows("costs"):
+        found.setdefault(tuple(row[c] for c in ROW), []).append(row)
+    return found
+
+
 def _rows(build: Build, workload: str, unit: str) -> dict[str, float]:
     """The rows of data/costs.csv about a kernel like this build: metric and value."""
     if build.debug_vm or build.thp != Build(arch=build.arch).thp:
         return {}
     names = "+".join(str(p) for p in build.patches)
     key = (build.arch, build.version, "ny"[build.swap], names, workload)
-    found = [r for r in rows("costs") if tuple(r[c] for c in ROW) == key and r["unit"].startswith(unit)]
-    return {r["metric"]: float(r["value"]) for r in found}
+    return {r["metric"]: float(r["value"]) for r in _by_kernel().get(key, ()) if r["unit"].startswith(unit)}
 
 
 def measured(build: Build, workload: str, run: int = 1) -> dict[str, int] | None:

@@ -51,6 +51,7 @@ def test_the_model_finds_the_answer(number):
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("found_before")
 def test_the_model_finds_the_answers_of_the_decision():
     options = points(texts(PREDICTION)["10.a"][1])
     assert [option(options, RIGHT["10.a"]()), RIGHT["10.b"](), RIGHT["10.c"]()] == ANSWERS["10"]
