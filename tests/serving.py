@@ -16,8 +16,16 @@ from http.cookiejar import CookieJar
 from pathlib import Path
 from typing import NamedTuple
 
+import pytest
+
 ROOT = Path(__file__).parents[1]
 CHROMIUM = ["--no-sandbox", "--disable-background-networking", "--disable-gpu"]
+
+
+AXE = ROOT / "tests/axe/node_modules/axe-core/axe.min.js"
+SERIOUS = """() => axe.run(document, {resultTypes: ["violations"]}).then(found => found.violations
+    .filter(v => ["serious", "critical"].includes(v.impact))
+    .flatMap(v => v.nodes.map(n => `${v.id}: ${n.target} ${n.any.map(a => a.message)} ${n.html}`.slice(0, 400))))"""
 
 
 def free_port():
@@ -78,6 +86,14 @@ def end(process):
     except subprocess.TimeoutExpired:
         os.killpg(process.pid, signal.SIGKILL)
         process.wait(20)
+
+
+def serious(page):
+    """Serious and critical violations that axe-core finds in an open page."""
+    if not AXE.exists():
+        pytest.skip("install the npm package axe-core: npm ci --prefix tests/axe")
+    page.evaluate(AXE.read_text(encoding="utf-8"))
+    return page.evaluate(SERIOUS)
 
 
 def in_lab(page, url, path):

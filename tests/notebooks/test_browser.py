@@ -7,7 +7,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-from serving import cell, in_lab, lab_options, served, write_notebook
+from serving import cell, in_lab, lab_options, serious, served, write_notebook
 
 import mmmodel as mm
 from mmmodel.data import notebooks_dir
@@ -261,6 +261,15 @@ def test_notes_are_for_whoever_leads(opened):
         opened.page.evaluate("location.hash = 'notes'")
         playwright.expect(note).to_be_visible()
         opened.page.evaluate("location.hash = ''")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing_serious_in_the_dashboard(opened, scheme):
+    if opened.name == "lab":
+        return
+    opened.page.emulate_media(color_scheme=scheme)
+    assert not serious(opened.page)
+    opened.page.emulate_media(color_scheme=None)
 
 
 def test_every_kind_of_figure_fits_and_can_be_read(browser, tmp_path):
