@@ -14,6 +14,7 @@ outcomes schedules end, and which contents the memory can have: this is what is 
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import ExitStack
 from functools import cache
 from operator import attrgetter
 from types import FunctionType, MethodType
@@ -103,6 +104,15 @@ class Run:
                 self.done[cpu] += 1
         except KernelBug:
             self.bug, self.inside[cpu] = True, False
+
+    def __enter__(self) -> Run:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Let go of what nobody waits for any more: Python does not look into the stack of a greenlet for garbage."""
+        for cpu in self.cpus:
+            if not cpu.dead:
+                cpu.throw()
 
     def ready(self) -> list[int]:
         """The CPUs that can take a step."""
@@ -219,23 +229,23 @@ def every_schedule(build: mm.Build, program: Program, cpus: int) -> Found:
     todo: list[tuple[int, ...]] = [()]
     while todo:
         schedule = todo.pop()
-        run = Run(build, program, cpus, schedule[:-1])
-        wrong, ready = "", list(schedule[-1:]) or run.ready()
-        schedule = schedule[:-1]
-        while ready and not wrong:
-            todo += [(*schedule, cpu) for cpu in ready[1:]]
-            run.step(ready[0])
-            schedule = (*schedule, ready[0])
-            if wrong := run.wrong():
-                shortest.setdefault(len(schedule), set()).add(wrong)
-            else:
-                contents.add(content(run.kernel))
-            ready = run.ready()
-        if not wrong:
-            assert all(cpu.dead for cpu in run.cpus)
-            outcomes.add(outcome(run.kernel))
-            if leak := run.leaked():
-                shortest.setdefault(len(schedule), set()).add(leak)
+        with Run(build, program, cpus, schedule[:-1]) as run:
+            wrong, ready = "", list(schedule[-1:]) or run.ready()
+            schedule = schedule[:-1]
+            while ready and not wrong:
+                todo += [(*schedule, cpu) for cpu in ready[1:]]
+                run.step(ready[0])
+                schedule = (*schedule, ready[0])
+                if wrong := run.wrong():
+                    shortest.setdefault(len(schedule), set()).add(wrong)
+                else:
+                    contents.add(content(run.kernel))
+                ready = run.ready()
+            if not wrong:
+                assert all(cpu.dead for cpu in run.cpus)
+                outcomes.add(outcome(run.kernel))
+                if leak := run.leaked():
+                    shortest.setdefault(len(schedule), set()).add(leak)
         schedules += 1
     first = min(shortest, default=None)
     return Found(first, shortest[first] if first else set(), outcomes, contents, schedules)
@@ -249,20 +259,22 @@ def every_state(build: mm.Build, program: Program, cpus: int) -> Found:
     while level:
         further, wrong, leaks = [], set(), set()
         for schedule in level:
-            run = Run(build, program, cpus, schedule)
-            if not (ready := run.ready()):
-                assert all(cpu.dead for cpu in run.cpus)
-                outcomes.add(outcome(run.kernel))
-                leaks |= {run.leaked()} - {""}
-            for cpu in ready:
-                run = run if cpu == ready[0] else Run(build, program, cpus, schedule)
-                run.step(cpu)
-                if found := run.wrong():
-                    wrong.add(found)
-                elif (state := run.state()) not in seen:
-                    seen.add(state)
-                    contents.add(content(run.kernel))
-                    further.append((*schedule, cpu))
+            with ExitStack() as runs:
+                run = runs.enter_context(Run(build, program, cpus, schedule))
+                if not (ready := run.ready()):
+                    assert all(cpu.dead for cpu in run.cpus)
+                    outcomes.add(outcome(run.kernel))
+                    leaks |= {run.leaked()} - {""}
+                for cpu in ready:
+                    if cpu != ready[0]:
+                        run = runs.enter_context(Run(build, program, cpus, schedule))
+                    run.step(cpu)
+                    if found := run.wrong():
+                        wrong.add(found)
+                    elif (state := run.state()) not in seen:
+                        seen.add(state)
+                        contents.add(content(run.kernel))
+                        further.append((*schedule, cpu))
         if wrong or leaks:
             return Found(len(level[0]) + (not leaks), leaks or wrong, outcomes, contents, len(seen))
         level = further
