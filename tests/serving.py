@@ -20,8 +20,6 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 CHROMIUM = ["--no-sandbox", "--disable-background-networking", "--disable-gpu"]
-
-
 AXE = ROOT / "tests/axe/node_modules/axe-core/axe.min.js"
 SERIOUS = """() => axe.run(document, {resultTypes: ["violations"]}).then(found => found.violations
     .filter(v => ["serious", "critical"].includes(v.impact))

@@ -263,13 +263,13 @@ def workers(scheduler: str | None, patches: Sequence[str] = ()) -> Iterator[Exec
         from concurrent.futures import ProcessPoolExecutor
         from multiprocessing import active_children
 
-        pool = ProcessPoolExecutor(initializer=load, initargs=(patches,))
+        pool = ProcessPoolExecutor(initializer=begin, initargs=(patches,))
         try:
             yield pool
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
             for process in active_children():
-                process.terminate()  # one that was just being started has not heard of Ctrl-C
+                process.terminate()
         return
     if any(".py" in text for text in patches):
         raise UsageError("a patch from a file is checked on this machine only: leave --scheduler away")
@@ -283,6 +283,12 @@ def workers(scheduler: str | None, patches: Sequence[str] = ()) -> Iterator[Exec
         raise UsageError(f"no scheduler at {scheduler}: {error}".splitlines()[0]) from None
     with client:
         yield client.get_executor(retries=5)
+
+
+def begin(patches: Sequence[str]) -> None:
+    """A process for a share of the work begins: Ctrl-C is for the one that gives them out, which ends the others."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    load(patches)
 
 
 for command in (run, meeting, live_page, lab):

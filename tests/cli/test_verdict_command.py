@@ -67,6 +67,30 @@ def test_ctrl_c_keeps_what_there_is_and_is_undecided(words):
     assert run.returncode in (1, 3)  # 1: what was finished by then has broken ones
 
 
+SLOW = """from time import sleep
+import mmmodel as mm
+class Slow(mm.Patch):
+    def munmap(self, *args):
+        if self.build.arch == "s390":
+            sleep(2.5)
+        super().munmap(*args)
+"""
+
+
+@pytest.mark.slow
+def test_ctrl_c_while_one_process_has_nothing_to_do(tmp_path):
+    (tmp_path / "slow.py").write_text(SLOW)
+    command = [sys.executable, "-m", "mmmodel.cli", "matrix", "--arch", "s390", "--arch", "x86", "--version", "v4.6",
+               "--scenario", "map-read-unmap", "--patch", f"{tmp_path}/slow.py:Slow", "--format", "csv"]  # fmt: skip
+    run = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True)
+    assert "verdicts" in run.stderr.read(9)
+    sleep(1.2)
+    os.killpg(run.pid, signal.SIGINT)
+    out, err = run.communicate(timeout=60)
+    assert "Traceback" not in err
+    assert "interrupted" in out
+
+
 @pytest.mark.slow
 def test_a_second_ctrl_c_takes_nothing_away():
     command = [sys.executable, "-m", "mmmodel.cli", "verdict", "zap-vs-shrinker", "--version", "v4.7", "--cpus", "7",

@@ -267,9 +267,12 @@ def test_notes_are_for_whoever_leads(opened):
 def test_axe_finds_nothing_serious_in_the_dashboard(opened, scheme):
     if opened.name == "lab":
         return
-    opened.page.emulate_media(color_scheme=scheme)
-    assert not serious(opened.page)
-    opened.page.emulate_media(color_scheme=None)
+    page, usual = opened.page, opened.page.viewport_size
+    page.set_viewport_size({"width": 1024, "height": 768})
+    page.emulate_media(color_scheme=scheme)
+    assert not serious(page)
+    page.emulate_media(color_scheme=None)
+    page.set_viewport_size(usual)
 
 
 def test_every_kind_of_figure_fits_and_can_be_read(browser, tmp_path):
