@@ -97,7 +97,7 @@ def own_cache(in_common):
 
 
 @pytest.fixture
-def found_before(own_cache, monkeypatch):
+def found_before(monkeypatch):
     """As in a run or a meeting: verdicts that were worked out before are there."""
     monkeypatch.setenv(FOLDER, str(cache()))
 

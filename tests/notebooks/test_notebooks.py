@@ -138,7 +138,7 @@ __import__('gc').freeze()"""
 
 
 @pytest.fixture
-def kernel(monkeypatch, found_before):
+def kernel(monkeypatch):
     """A client with one kernel, for all runs of a notebook."""
     monkeypatch.setenv("PYTHONPATH", str(notebooks_dir().parent))
     client = ExecutePreprocessor(timeout=120, startup_timeout=60, kernel_name="python3")
@@ -150,6 +150,7 @@ def kernel(monkeypatch, found_before):
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("found_before")
 @pytest.mark.parametrize("path", NOTEBOOKS[::-1], ids=named)
 def test_runs_and_stays_true(path, kernel):
     """For each build of the covering set. The first run is on a fresh kernel; the others find what is cached there."""
