@@ -21,6 +21,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 CHROMIUM = ["--no-sandbox", "--disable-background-networking", "--disable-gpu"]
 AXE = ROOT / "tests/axe/node_modules/axe-core/axe.min.js"
+needs_axe = pytest.mark.skipif(not AXE.exists(), reason="install the npm package axe-core: npm ci --prefix tests/axe")
 SERIOUS = """() => axe.run(document, {resultTypes: ["violations"]}).then(found => found.violations
     .filter(v => ["serious", "critical"].includes(v.impact))
     .flatMap(v => v.nodes.map(n => `${v.id}: ${n.target} ${n.any.map(a => a.message)} ${n.html}`.slice(0, 400))))"""
@@ -88,8 +89,6 @@ def end(process):
 
 def serious(page):
     """Serious and critical violations that axe-core finds in an open page."""
-    if not AXE.exists():
-        pytest.skip("install the npm package axe-core: npm ci --prefix tests/axe")
     page.evaluate(AXE.read_text(encoding="utf-8"))
     return page.evaluate(SERIOUS)
 

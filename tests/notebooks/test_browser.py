@@ -7,7 +7,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-from serving import cell, in_lab, lab_options, serious, served, write_notebook
+from serving import cell, in_lab, lab_options, needs_axe, serious, served, write_notebook
 
 import mmmodel as mm
 from mmmodel.data import notebooks_dir
@@ -263,6 +263,7 @@ def test_notes_are_for_whoever_leads(opened):
         opened.page.evaluate("location.hash = ''")
 
 
+@needs_axe
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_axe_finds_nothing_serious_in_the_dashboard(opened, scheme):
     if opened.name == "lab":
