@@ -130,7 +130,8 @@ def grid(names: Sequence[str], columns: Mapping[str, Sequence[Any]], words: str,
     folded = [wrap(name, 20, break_on_hyphens=False) for name in names]
     row = max(34, 4 + 18 * max(map(len, folded)))
     wide = [150 if isinstance(cells[0], tuple) else 84 for cells in columns.values()]
-    heads = [_folded(title, room // 6) for title, room in zip(columns, wide, strict=True)]
+    letters = [18 if room == 150 else 14 for room in wide[:-1]] + [23]  # bold ones are wider; the last has a margin
+    heads = [_folded(title, most) for title, most in zip(columns, letters, strict=True)]
 
     def draw(ax: Axes) -> None:
         ax.set(xlim=(0, sum(wide)), ylim=(len(names) - 0.5, -0.5))

@@ -178,6 +178,16 @@ def test_labels_do_not_collide(build, scenario):
     assert all(x - 5 * n > -5 and y + 5 * n < height and x < width for x, y, n in turned)
 
 
+@pytest.mark.parametrize("kind", costs_view.CHARTS)
+def test_titles_of_columns_do_not_collide(kind):
+    """A bold letter of 13 px is 8 px wide."""
+    drawing = parsed(costs_view.chart([mm.Build()], kind)).svg
+    heads = [(float(text["x"]), len(text.text)) for text in drawing.select('text[style*="font-weight: 700"]')]
+    ends = sorted({x for x, _ in heads} | {float(drawing["viewbox"].split()[2])})
+    assert len(ends) == 4
+    assert all(x + 8 * letters <= ends[ends.index(x) + 1] for x, letters in heads)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("name", CHARTS)
 def test_a_chart_fits_into_any_page(name):
