@@ -88,7 +88,17 @@ class Leaks(mm.Patch):
         return 0
 
 
+class ForgetsReferences(mm.Patch):
+    """A mapping takes a reference of the page that nobody drops: what the shrinker gives away is never free."""
+
+    def set_huge_zero_page(self, pgtable, mm_, index, zero_page):
+        if done := super().set_huge_zero_page(pgtable, mm_, index, zero_page):
+            self.get_page(zero_page)
+        return done
+
+
 @pytest.mark.parametrize(("patch", "scenario", "broken"), [
+    *[(ForgetsReferences, name, "not-leaked") for name in ("map-read-unmap", "fork", "fault-unmap-vs-shrinker")],
     (TwoPerMapping, "two-mappings", ""), (TwoPerMapping, "zap-vs-shrinker", ""),
     (StatesItsRule, "two-mappings", ""), (StatesItsRule, "zap-vs-shrinker", ""),
     (StatesAnother, "two-mappings", "references-balance"), (StatesAnother, "fault-vs-fault", "references-balance"),
