@@ -1,11 +1,11 @@
-"""What axe-core says of the report, in the light and in the dark: nothing serious. The dashboard: test_browser."""
+"""What axe-core says of the report, light and dark, and of a dark dashboard (of a light one: test_browser)."""
 
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
 from click.testing import CliRunner
-from serving import needs_axe, serious
+from serving import needs_axe, serious, served
 
 from mmmodel.cli import main
 from mmmodel.report import run
@@ -33,4 +33,16 @@ def test_the_report(browser, tmp_path, monkeypatch):
         for path in sorted(tmp_path.glob("*.html")):
             page.goto(path.as_uri())
             assert not serious(page), (scheme, path.name)
+        page.close()
+
+
+@needs_axe
+def test_a_dark_dashboard(browser, tmp_path):
+    pytest.importorskip("voila", reason="pip install 'mmmodel[meeting]'")
+    with served(tmp_path / "log", "meeting", "10", "--no-browser", "--theme", "dark") as (url, _):
+        page = browser.new_page(viewport={"width": 1024, "height": 768})
+        page.goto(url, timeout=180_000)
+        page.locator(".mm-explorer .mm-verdict").first.wait_for(timeout=180_000)
+        assert page.evaluate("document.body.dataset.jpThemeLight") == "false"
+        assert not serious(page)
         page.close()
